@@ -1,0 +1,447 @@
+using System.Runtime.Intrinsics;
+using Fastgen.Engine.Batching;
+using Fastgen.Engine.Model;
+using Fastgen.Engine.Model.Checkpoints;
+using Fastgen.Engine.Model.Checkpoints.Quantization;
+
+namespace Fastgen.Engine.Backends.Cpu;
+
+/// <summary>Runs steps on the processor: weights in their stored type, arithmetic in fp32, all cores.</summary>
+/// <remarks>Promise: on one machine the result for a sequence does not depend on the other sequences of the batch, on how its prompt is
+/// cut into chunks, or on the number of threads: every kernel adds in an order that none of these changes.</remarks>
+internal sealed unsafe class CpuBackend : IBackend
+{
+    /// <summary>Share of the free memory that the KV cache takes where nothing else is said.</summary>
+    private const double KvShare = 0.5;
+
+    /// <summary>Most that it takes by itself: a CPU serves few sequences at a time.</summary>
+    private const long KvLimitBytes = 4L << 30;
+
+    /// <summary>Share of the free memory that copied weights may take.</summary>
+    private const double CopyShare = 0.6;
+
+    private readonly WorkerPool _pool;
+    private readonly WeightPlacement _placement;
+    private readonly bool _quantizeActivations;
+    private readonly LinearJob _linear;
+    private readonly CpuMoe _moe;
+    private readonly NormJob _norm = new();
+    private readonly GatedActivationJob _gatedActivation = new();
+    private readonly RopeJob _rope = new();
+    private readonly LatentStoreJob _latentStore = new();
+    private readonly SampleJob _sample = new();
+    private readonly StepOutput[] _outputs = [new(), new()];
+    private AttentionJob? _attention;
+    private CpuKvCache? _cache;
+    private CpuLatentCache? _latentCache;
+    private LatentAttention? _latentAttention;
+    private RotaryTable[] _rotaryTables = [];
+    private RotaryTable[] _rotaryOfLayer = [];
+    private CpuTensor? _logits;
+    private CpuTensor? _gathered;
+    private int _current;
+    private bool _hasResult;
+
+    /// <param name="threads">Threads that compute, the caller's among them.</param>
+    /// <param name="quantizeActivations">Rounds the inputs of linear layers where the checkpoint's format says how.</param>
+    public CpuBackend(int threads, WeightPlacement placement, bool quantizeActivations = false)
+    {
+        _quantizeActivations = quantizeActivations;
+        _pool = new WorkerPool(threads);
+        _placement = placement;
+        _linear = new LinearJob(threads);
+        _moe = new CpuMoe(_pool, _linear);
+    }
+
+    public string Name => $"CPU, {_pool.ThreadCount} thread(s), {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit vectors";
+
+    public int MaxStepsInFlight => 1;
+
+    public long FreeBytes => AvailableMemory.Bytes();
+
+    public long DefaultKvCacheBytes => (long)Math.Min(FreeBytes * KvShare, KvLimitBytes);
+
+    public long KvBlockBytes(KvCacheLayout layout) => layout.Latent is null ? CpuKvCache.BlockBytes(layout) : CpuLatentCache.BlockBytes(layout);
+
+    public bool PrefersMapped(long weightBytes) => _placement switch
+    {
+        WeightPlacement.Mapped => true,
+        WeightPlacement.Copied => false,
+        _ => weightBytes > FreeBytes * CopyShare,
+    };
+
+    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader)
+    {
+        var inputs = parts[0].Weight.Columns;
+        var outputs = parts.Sum(part => part.Weight.Rows);
+        var owned = new List<NativeBuffer>();
+        var segments = new List<CpuLinearWeight.Segment>();
+        CpuTensor? bias = null;
+        try
+        {
+            var first = 0;
+            foreach (var part in parts)
+            {
+                segments.Add(reader.ReadQuantized(part.Weight) is { } quantized
+                    ? LoadQuantized(quantized, first, segments, owned)
+                    : LoadSegment(reader.Read(part.Weight), first, reader.MayReference, owned));
+                if (part.Bias is { } expected)
+                {
+                    bias ??= new CpuTensor(1, outputs);
+                    Widen(reader.Read(expected), bias.Data + first);
+                }
+
+                first += part.Weight.Rows;
+            }
+
+            return new CpuLinearWeight(outputs, inputs, segments, bias, owned);
+        }
+        catch
+        {
+            bias?.Dispose();
+            owned.ForEach(buffer => buffer.Dispose());
+            throw;
+        }
+    }
+
+    public DeviceTensor LoadTable(HostTensor table, bool mayReference)
+    {
+        var rowBytes = (nint)table.Columns * table.Type.SizeBytes();
+        if (mayReference)
+        {
+            return new CpuTable(table.Rows, table.Columns, table.Type, (byte*)table.Data, rowBytes, false, null);
+        }
+
+        var buffer = NativeBuffer.Allocate(table.ByteCount);
+        CopyRows((byte*)table.Data, rowBytes, buffer.Pointer, rowBytes, table.Rows);
+        return new CpuTable(table.Rows, table.Columns, table.Type, buffer.Pointer, rowBytes, false, buffer);
+    }
+
+    public DeviceTensor ShareTable(LinearWeight matrix)
+    {
+        var segment = ((CpuLinearWeight)matrix).Segments[0];
+        return new CpuTable(matrix.Outputs, matrix.Inputs, segment.Type, segment.Data, segment.RowBytes, segment.IsPacked, null) { Layout = segment.Layout };
+    }
+
+    public DeviceTensor LoadVector(HostTensor vector, float offset)
+    {
+        var tensor = new CpuTensor(1, vector.Columns);
+        Widen(vector, tensor.Data);
+        if (offset != 0)
+        {
+            for (var i = 0; i < vector.Columns; i++)
+            {
+                tensor.Data[i] += offset;
+            }
+        }
+
+        return tensor;
+    }
+
+    public DeviceTensor Allocate(int rows, int columns) => new CpuTensor(rows, columns);
+
+    public void AllocateKvCache(KvCacheLayout layout, IReadOnlyList<RotaryFrequencies> rotary)
+    {
+        DisposeCache();
+        if (layout.Latent is null)
+        {
+            _cache = new CpuKvCache(layout);
+            _attention = new AttentionJob(_cache, _pool.ThreadCount);
+        }
+        else
+        {
+            _latentCache = new CpuLatentCache(layout);
+            _latentAttention = new LatentAttention(_latentCache, _pool, _linear);
+        }
+
+        var tables = rotary.Distinct().ToDictionary(frequencies => frequencies, frequencies => new RotaryTable(frequencies));
+        _rotaryTables = [.. tables.Values];
+        _rotaryOfLayer = [.. rotary.Select(frequencies => tables[frequencies])];
+    }
+
+    public void RunStep(Batch batch, Action<Batch> forward)
+    {
+        foreach (var (source, destination) in batch.BlockCopies)
+        {
+            _cache?.CopyBlock(source, destination);
+            _latentCache?.CopyBlock(source, destination);
+        }
+
+        foreach (var (tokenIndex, previousRow) in batch.Feedback)
+        {
+            batch.TokenIds[tokenIndex] = _outputs[_current].TokenIds[previousRow];
+        }
+
+        // The other output stays as it is until the caller collects again.
+        _current ^= 1;
+        foreach (var table in _rotaryTables)
+        {
+            table.Fill(batch);
+        }
+
+        forward(batch);
+        _hasResult = true;
+    }
+
+    public void Embed(Batch batch, DeviceTensor table, float scale, DeviceTensor hidden)
+    {
+        var source = (CpuTable)table;
+        var destination = (CpuTensor)hidden;
+        for (var token = 0; token < batch.TokenCount; token++)
+        {
+            var id = batch.TokenIds[token];
+            if (source.Layout is { } layout)
+            {
+                QuantizedWeights.WidenRow(layout, source.Row(id), source.InTile(id), destination.Row(token));
+            }
+            else if (source.IsPacked)
+            {
+                PackedWeights.WidenRow(source.Type, source.Row(id), source.InTile(id), destination.Row(token), source.Columns);
+            }
+            else
+            {
+                WidenRow(source.Type, source.Row(id), destination.Row(token), source.Columns);
+            }
+
+            if (scale != 1)
+            {
+                var row = new Span<float>(destination.Row(token), source.Columns);
+                for (var i = 0; i < row.Length; i++)
+                {
+                    row[i] *= scale;
+                }
+            }
+        }
+    }
+
+    public void RmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor weight, float epsilon, DeviceTensor output) =>
+        _norm.Run(_pool, batch.TokenCount, (CpuTensor)hidden, null, (CpuTensor)weight, epsilon, (CpuTensor)output);
+
+    public void AddRmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor delta, DeviceTensor weight, float epsilon, DeviceTensor output) =>
+        _norm.Run(_pool, batch.TokenCount, (CpuTensor)hidden, (CpuTensor)delta, (CpuTensor)weight, epsilon, (CpuTensor)output);
+
+    public void Linear(Batch batch, DeviceTensor input, LinearWeight weight, DeviceTensor output)
+    {
+        var (x, y) = ((CpuTensor)input, (CpuTensor)output);
+        _linear.Run(_pool, x.Data, x.Stride, batch.TokenCount, (CpuLinearWeight)weight, y.Data, y.Stride);
+    }
+
+    public void RopeAndStoreKv(Batch batch, int layer, DeviceTensor qkv, HeadNorms? norms) =>
+        _rope.Run(_pool, batch, layer, (CpuTensor)qkv, norms, _cache!, _rotaryOfLayer[layer]);
+
+    public void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output) =>
+        _attention!.Run(_pool, batch, layer, (CpuTensor)qkv, settings, (CpuTensor)output);
+
+    public void RopeAndStoreLatent(Batch batch, int layer, DeviceTensor query, DeviceTensor compressed, LatentWeights weights) =>
+        _latentStore.Run(_pool, batch, layer, (CpuTensor)query, (CpuTensor)compressed, weights, _latentCache!, _rotaryOfLayer[layer]);
+
+    public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output) =>
+        _latentAttention!.Run(batch, layer, (CpuTensor)query, weights, scale, (CpuTensor)output);
+
+    public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output) =>
+        _gatedActivation.Run(_pool, batch.TokenCount, (CpuTensor)gateUp, activation, (CpuTensor)output);
+
+    public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) =>
+        _moe.Run(batch.TokenCount, (CpuTensor)input, weights, (CpuTensor)output);
+
+    public void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap)
+    {
+        var rows = batch.SampleRows.Count;
+        if (rows == 0)
+        {
+            return;
+        }
+
+        var source = (CpuTensor)hidden;
+        _gathered = CpuTensor.Grow(_gathered, rows, source.Columns);
+        _logits = CpuTensor.Grow(_logits, rows, weight.Outputs);
+        for (var row = 0; row < rows; row++)
+        {
+            new Span<float>(source.Row(batch.SampleRows[row].TokenIndex), source.Stride).CopyTo(new Span<float>(_gathered.Row(row), source.Stride));
+        }
+
+        _linear.Run(_pool, _gathered.Data, _gathered.Stride, rows, (CpuLinearWeight)weight, _logits.Data, _logits.Stride);
+        if (softCap is { } cap)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                SoftCap.Apply(_logits.Row(row), _logits.Columns, cap);
+            }
+        }
+    }
+
+    public void Sample(Batch batch)
+    {
+        var output = _outputs[_current];
+        output.Prepare(batch);
+        output.Logits = [];
+        if (batch.SampleRows.Count == 0)
+        {
+            return;
+        }
+
+        if (batch.ReturnLogits)
+        {
+            output.Logits = ReadBack(_logits!, batch.SampleRows.Count);
+        }
+
+        _sample.Run(_pool, batch, _logits!, output);
+    }
+
+    public StepOutput Collect()
+    {
+        if (!_hasResult)
+        {
+            throw new InvalidOperationException("No step is in flight: Submit comes before Collect.");
+        }
+
+        _hasResult = false;
+        return _outputs[_current];
+    }
+
+    public float[] ReadBack(DeviceTensor tensor, int rows)
+    {
+        var source = (CpuTensor)tensor;
+        var values = new float[rows * source.Columns];
+        for (var row = 0; row < rows; row++)
+        {
+            new Span<float>(source.Row(row), source.Columns).CopyTo(values.AsSpan(row * source.Columns));
+        }
+
+        return values;
+    }
+
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _sample.Dispose();
+        _moe.Dispose();
+        _linear.DisposeBuffers();
+        DisposeCache();
+        _logits?.Dispose();
+        _gathered?.Dispose();
+    }
+
+    private void DisposeCache()
+    {
+        _attention?.DisposeBuffers();
+        _cache?.Dispose();
+        _latentAttention?.Dispose();
+        _latentCache?.Dispose();
+        (_attention, _cache, _latentAttention, _latentCache) = (null, null, null, null);
+    }
+
+    private static CpuLinearWeight.Segment LoadSegment(HostTensor tensor, int firstOutput, bool mayReference, List<NativeBuffer> owned)
+    {
+        var size = tensor.Type.SizeBytes();
+        var rowBytes = (nint)tensor.Columns * size;
+        var paddedBytes = (nint)CpuTensor.Pad(tensor.Columns) * size;
+        if (mayReference && paddedBytes == rowBytes)
+        {
+            return new CpuLinearWeight.Segment(tensor.Type, (byte*)tensor.Data, rowBytes, firstOutput, tensor.Rows, isPacked: false);
+        }
+
+        if (PackedWeights.CanHold(tensor.Type, tensor.Columns))
+        {
+            var tiles = NativeBuffer.Allocate(PackedWeights.ByteCount(tensor.Rows, tensor.Columns));
+            owned.Add(tiles);
+            PackedWeights.Pack(tensor, tiles.Pointer);
+            return new CpuLinearWeight.Segment(tensor.Type, tiles.Pointer, paddedBytes, firstOutput, tensor.Rows, isPacked: true);
+        }
+
+        var bytes = paddedBytes * tensor.Rows;
+        var buffer = paddedBytes == rowBytes ? NativeBuffer.Allocate(bytes) : NativeBuffer.AllocateZeroed(bytes);
+        owned.Add(buffer);
+        CopyRows((byte*)tensor.Data, rowBytes, buffer.Pointer, paddedBytes, tensor.Rows);
+        return new CpuLinearWeight.Segment(tensor.Type, buffer.Pointer, paddedBytes, firstOutput, tensor.Rows, isPacked: false);
+    }
+
+    private CpuLinearWeight.Segment LoadQuantized(QuantizedTensor tensor, int firstOutput, List<CpuLinearWeight.Segment> before, List<NativeBuffer> owned)
+    {
+        var fits = QuantizedWeights.CanHold(tensor);
+        var bits = !fits || tensor.Code is not (QuantizedCode.Int4 or QuantizedCode.Int8) ? 0 : tensor.IsGiven ? InputPreparation.PreciseBits : InputPreparation.FastBits;
+        var wanted = new InputPreparation(fits ? tensor.Groups.Order : null, _quantizeActivations ? tensor.Activations : null, bits);
+
+        // Parts that want the same share one prepared input.
+        var preparation = wanted.IsNeeded ? before.Select(segment => segment.Preparation).FirstOrDefault(wanted.IsSameAs) ?? wanted : null;
+        if (!fits)
+        {
+            return LoadWidened(tensor, firstOutput, owned) with { Preparation = preparation };
+        }
+
+        var layout = new QuantizedLayout(tensor);
+        var buffer = NativeBuffer.Allocate(QuantizedWeights.ByteCount(layout, tensor.Rows));
+        owned.Add(buffer);
+        QuantizedWeights.Pack(tensor, layout, buffer.Pointer);
+        return new CpuLinearWeight.Segment(layout.ScaleType, buffer.Pointer, layout.TileBytes / layout.TileOutputs, firstOutput, tensor.Rows, isPacked: true)
+        {
+            Layout = layout,
+            Preparation = preparation,
+        };
+    }
+
+    /// <summary>Groups that kernels cannot take by whole units are rare and small models': fp32 rows.</summary>
+    private static CpuLinearWeight.Segment LoadWidened(QuantizedTensor tensor, int firstOutput, List<NativeBuffer> owned)
+    {
+        const int PieceRows = 64;
+        var stride = CpuTensor.Pad(tensor.Columns);
+        var buffer = NativeBuffer.AllocateZeroed((long)stride * tensor.Rows * sizeof(float));
+        owned.Add(buffer);
+        Parallel.For(0, (tensor.Rows + PieceRows - 1) / PieceRows, piece =>
+        {
+            var first = piece * PieceRows;
+            for (var row = first; row < Math.Min(first + PieceRows, tensor.Rows); row++)
+            {
+                tensor.Dequantize(row, 1, (float*)buffer.Pointer + ((nint)row * stride));
+            }
+        });
+        return new CpuLinearWeight.Segment(ElementType.Fp32, buffer.Pointer, (nint)stride * sizeof(float), firstOutput, tensor.Rows, isPacked: false);
+    }
+
+    private static void CopyRows(byte* source, nint sourceStride, byte* destination, nint destinationStride, int rows)
+    {
+        const int PieceBytes = 4 << 20;
+        var rowsPerPiece = (int)Math.Max(1, PieceBytes / sourceStride);
+        Parallel.For(0, (rows + rowsPerPiece - 1) / rowsPerPiece, piece =>
+        {
+            var end = Math.Min((piece + 1) * rowsPerPiece, rows);
+            for (var row = piece * rowsPerPiece; row < end; row++)
+            {
+                Buffer.MemoryCopy(source + (row * sourceStride), destination + (row * destinationStride), sourceStride, sourceStride);
+            }
+        });
+    }
+
+    private static void Widen(HostTensor vector, float* destination) => WidenRow(vector.Type, (byte*)vector.Data, destination, vector.Columns);
+
+    private static void WidenRow(ElementType type, byte* source, float* destination, int count)
+    {
+        switch (type)
+        {
+            case ElementType.Fp32:
+                WidenRow<Float32Element>(source, destination, count);
+                break;
+            case ElementType.Fp16:
+                WidenRow<Float16Element>(source, destination, count);
+                break;
+            default:
+                WidenRow<BFloat16Element>(source, destination, count);
+                break;
+        }
+    }
+
+    private static void WidenRow<TElement>(byte* source, float* destination, int count)
+        where TElement : struct, IElement
+    {
+        var i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256.Store(TElement.Load<Simd256, Vector256<float>>(source + (i * TElement.SizeBytes)), destination + i);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = TElement.LoadOne(source + (i * TElement.SizeBytes));
+        }
+    }
+}

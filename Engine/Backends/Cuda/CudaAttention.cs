@@ -1,0 +1,150 @@
+using Fastgen.Engine.Backends.Cuda.Interop;
+
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>Paged attention on the device: sequences with one new token by the split decode kernel, prompt chunks by a tensor-core kernel.</summary>
+internal sealed unsafe class CudaAttention : IDisposable
+{
+    private const int DecodeThreads = 128;
+    private const int DecodeWarps = 4;
+    private const int WarpTokens = 16;
+    private const int DecodeCtasPerMultiprocessor = 2;
+    private const int KeyTile = 64;
+    private const int HopperKeyTile = 128;
+
+    // Tiles of queries with fewer keys before them gain from running into one another, those with more lose. Measured on an H200:
+    // 32 × 256 13 % faster, 2 × 4096 9 to 20 % slower; docs/performance.md has the table.
+    private const int FewKeys = 1024;
+    private const float Log2E = 1.4426950408889634f;
+
+    private readonly CudaDevice _device;
+    private readonly CudaKvCache _cache;
+    private readonly AttentionLayout _layout;
+    private readonly CudaModule _decodeModule;
+    private readonly CudaModule _promptModule;
+    private readonly CudaModule? _shortPromptModule;
+    private readonly CudaKernel _decode;
+    private readonly CudaKernel _prompt;
+    private readonly CudaKernel _shortPrompt;
+    private readonly bool _hopper;
+    private readonly bool _fp16;
+    private readonly int _decodeGrid;
+    private readonly DeviceBuffer _parts;
+    private readonly DeviceBuffer _arrivals;
+    private readonly DeviceBuffer? _maps;
+    private nint _mappedQueries;
+
+    public CudaAttention(CudaDevice device, KernelCompiler compiler, CudaKvCache cache, bool fp16, int maxSequences)
+    {
+        _device = device;
+        _cache = cache;
+        _fp16 = fp16;
+        _layout = cache.Layout.Attention;
+        int dim = _layout.HeadDim, group = _layout.GroupSize, block = cache.Layout.BlockSize;
+        if (dim % 16 != 0 || dim > 256 || group > 16 || block % WarpTokens != 0)
+        {
+            throw new CudaException($"The CUDA attention kernels take head dims that are multiples of 16 up to 256, up to 16 query heads per key head and blocks of a multiple of 16 tokens; "
+                + $"the model has head dim {dim} and {group} query heads per key head, and blocks have {block} tokens. Use the CPU backend.");
+        }
+
+        string[] definitions = [$"HEAD_DIM={dim}", $"GROUP={group}", $"BLOCK_SIZE={block}", $"ELEM_FP16={(fp16 ? 1 : 0)}"];
+        _decodeModule = new CudaModule(device, compiler.Compile("attention_decode.cu", definitions));
+        int stages = dim > 128 ? 2 : dim > 96 ? 3 : 4;
+        int decodeShared = (DecodeWarps * stages * 2 * WarpTokens * (dim + 8) * 2) + (DecodeWarps * group * (dim + 2) * sizeof(float));
+        _decode = _decodeModule.Kernel("attention_decode", decodeShared, overlaps: true);
+        _decodeGrid = device.Multiprocessors * DecodeCtasPerMultiprocessor;
+        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * group * (dim + 2) * sizeof(float), "partial results of attention");
+        _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
+        Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
+
+        _hopper = device.ComputeCapability == 90 && dim is 64 or 128 && HopperKeyTile % block == 0;
+        if (_hopper)
+        {
+            QueryTile = 128;
+            int shared = (2 * 128 * dim * 2) + (4 * HopperKeyTile * dim * 2) + 96 + 1024;
+            _promptModule = new CudaModule(device, compiler.Compile("attention_prompt_hopper.cu", [.. definitions, "ACROSS_TILES=0"]));
+            _prompt = _promptModule.Kernel("attention_prompt_hopper", shared, overlaps: true);
+            _shortPromptModule = new CudaModule(device, compiler.Compile("attention_prompt_hopper.cu", [.. definitions, "ACROSS_TILES=1"]));
+            _shortPrompt = _shortPromptModule.Kernel("attention_prompt_hopper", shared, overlaps: true);
+            _maps = new DeviceBuffer(device, ((2 * cache.Layout.LayerCount) + 1) * TensorMap.Bytes, "tensor maps");
+            ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
+            uint[] box = [64, (uint)block, 1, 1];
+            for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
+            {
+                TensorMap.Write(device, KeyMap(layer), cache.Keys(layer), fp16, shape, box);
+                TensorMap.Write(device, ValueMap(layer), cache.Values(layer), fp16, shape, box);
+            }
+        }
+        else
+        {
+            QueryTile = dim > 128 ? 64 : 128;
+            int shared = (QueryTile + (4 * KeyTile)) * (dim + 8) * 2;
+            _promptModule = new CudaModule(device, compiler.Compile("attention_prompt.cu", definitions));
+            _prompt = _promptModule.Kernel("attention_prompt", shared, overlaps: true);
+        }
+    }
+
+    /// <summary>Queries per tile of the prompt kernel.</summary>
+    public int QueryTile { get; }
+
+    private nint QueryMap => _maps!.Address + (2 * _cache.Layout.LayerCount * TensorMap.Bytes);
+
+    /// <summary>Queues attention of a step's tokens in one layer.</summary>
+    /// <param name="recording">The step is being recorded: decode only, counts are read on the device.</param>
+    public void Run(StepArena arena, int layer, CudaTensor qkv, int? window, float scale, CudaTensor output, bool recording)
+    {
+        int slidingWindow = window ?? 0;
+        if (arena.DecodeItems > 0 || recording)
+        {
+            _decode.Launch(_device.Stream, _decodeGrid, 1, DecodeThreads,
+                output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
+                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+        }
+
+        if (arena.PromptTiles == 0 || recording)
+        {
+            return;
+        }
+
+        if (_hopper)
+        {
+            MapQueries(qkv);
+            int work = arena.PromptTiles * _layout.HeadCount;
+            CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? _shortPrompt : _prompt;
+            kernel.Launch(_device.Stream, Math.Min(work, _device.Multiprocessors), 1, 384,
+                output.Address, QueryMap, KeyMap(layer), ValueMap(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+        }
+        else
+        {
+            _prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
+                output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+        }
+    }
+
+    public void Dispose()
+    {
+        _maps?.Dispose();
+        _parts.Dispose();
+        _arrivals.Dispose();
+        _decodeModule.Dispose();
+        _promptModule.Dispose();
+        _shortPromptModule?.Dispose();
+    }
+
+    private nint KeyMap(int layer) => _maps!.Address + (2 * layer * TensorMap.Bytes);
+
+    private nint ValueMap(int layer) => KeyMap(layer) + TensorMap.Bytes;
+
+    /// <summary>The forward pass has one tensor of queries, so this writes once.</summary>
+    private void MapQueries(CudaTensor qkv)
+    {
+        if (_mappedQueries != qkv.Address)
+        {
+            TensorMap.Write(_device, QueryMap, qkv.Address, _fp16, [(ulong)qkv.Columns, (ulong)qkv.Rows], [64, (uint)QueryTile]);
+            _mappedQueries = qkv.Address;
+        }
+    }
+}

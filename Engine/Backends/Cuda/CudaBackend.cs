@@ -1,0 +1,388 @@
+using Fastgen.Engine.Backends.Cuda.Interop;
+using Fastgen.Engine.Batching;
+using Fastgen.Engine.Model;
+using Fastgen.Engine.Model.Checkpoints;
+
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>Runs steps on an NVIDIA GPU: fp16 or bf16 with float32 sums, own kernels and cuBLASLt, decode steps as CUDA graphs.</summary>
+/// <remarks>All work of a step is queued on one stream; the host waits in <see cref="Collect"/> alone, so it plans and sends the next
+/// step while this one runs. What a sequence gets may differ in the last bits between batch sizes: matrix products choose their
+/// algorithm by the number of rows. Sampling with a seed draws the same numbers whatever the batch.</remarks>
+internal sealed unsafe partial class CudaBackend : IBackend
+{
+    private const int SiluThreads = 128;
+
+    private readonly CudaDevice _device;
+    private readonly CudaBackendOptions _options;
+    private readonly KernelCompiler _compiler;
+    private readonly Matmul _matmul;
+    private readonly WeightUploader _uploader;
+    private readonly DecodeGraphs _graphs;
+    private readonly bool _fp16;
+    private readonly int _elementType;
+    private readonly List<CudaLinearWeight> _linears = [];
+    private readonly AttentionLayout _layout;
+    private CudaModule? _elementwise;
+    private CudaKernel _embed;
+    private CudaKernel _norm;
+    private CudaKernel _rope;
+    private CudaKernel _silu;
+    private CudaKernel _gather;
+    private CudaKernel _copyBlocks;
+    private CudaKernel _feedBack;
+    private CudaKernel _fill;
+    private CudaKvCache? _cache;
+    private CudaAttention? _attention;
+    private CudaSampler? _sampler;
+    private StepArena? _arena;
+    private DeviceBuffer? _cosSin;
+    private DeviceBuffer? _logits;
+    private DeviceBuffer? _gathered;
+    private DeviceBuffer? _copies;
+    private int _sampleRows;
+    private int _rows;
+    private bool _recording;
+
+    public string Name => $"{_device.Name} (CUDA device {_device.Ordinal}, sm_{_device.ComputeCapability}, {(_fp16 ? "fp16" : "bf16")})";
+
+    public int MaxStepsInFlight => 2;
+
+    /// <summary>For measuring: the device whose stream the operations are queued on.</summary>
+    public CudaDevice Device => _device;
+
+    public long FreeBytes
+    {
+        get
+        {
+            (long free, long total) = _device.Memory();
+            return Math.Max(0, free - (long)(total * (1 - _options.MemoryShare)));
+        }
+    }
+
+    public (long Free, long Total)? DeviceMemory => _device.Memory();
+
+    public DeviceTimes Times => _sampler?.Times ?? default;
+
+    /// <summary>All that is left, less what tuning takes for a moment and the step's own arrays.</summary>
+    public long DefaultKvCacheBytes => Math.Max(0, FreeBytes - (512L << 20));
+
+    public long KvBlockBytes(KvCacheLayout layout) => CudaKvCache.BlockBytes(layout);
+
+    public bool PrefersMapped(long weightBytes) => false;
+
+    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader)
+    {
+        _device.MakeCurrent();
+        int inputs = parts[0].Weight.Columns, outputs = parts.Sum(part => part.Weight.Rows);
+        RequireMultiple(inputs, name);
+        DeviceBuffer matrix = new(_device, (long)inputs * outputs * 2, $"the weights of {name}");
+        DeviceBuffer? bias = null;
+        try
+        {
+            int first = 0;
+            foreach (LinearPart part in parts)
+            {
+                _uploader.Upload(reader.Read(part.Weight), matrix.Address + (nint)((long)first * inputs * 2));
+                if (part.Bias is { } expected)
+                {
+                    if (bias is null)
+                    {
+                        bias = new DeviceBuffer(_device, outputs * 2L, $"the bias of {name}");
+                        Driver.FillAsync(bias.Address, 0, (nuint)bias.Bytes, _device.Stream).Check();
+                    }
+
+                    _uploader.Upload(reader.Read(expected), bias.Address + (nint)(first * 2L));
+                }
+
+                first += part.Weight.Rows;
+            }
+
+            CudaLinearWeight weight = new(outputs, inputs, matrix, bias);
+            _linears.Add(weight);
+            return weight;
+        }
+        catch
+        {
+            matrix.Dispose();
+            bias?.Dispose();
+            throw;
+        }
+    }
+
+    public DeviceTensor LoadTable(HostTensor table, bool mayReference) => Load(table);
+
+    public DeviceTensor ShareTable(LinearWeight matrix) => new CudaTensor(matrix.Outputs, matrix.Inputs, ((CudaLinearWeight)matrix).Matrix, null);
+
+    public DeviceTensor LoadVector(HostTensor vector, float offset) =>
+        offset == 0 ? Load(vector) : throw new CudaException($"'{vector.Name}' is to be shifted by {offset}, but the CUDA kernels take norm weights as they are stored; use the CPU backend for this model.");
+
+    public DeviceTensor Allocate(int rows, int columns)
+    {
+        _device.MakeCurrent();
+        RequireMultiple(columns, "activations");
+        // Decode graphs round the number of rows up.
+        DeviceBuffer buffer = new(_device, (long)(rows + _options.MaxSequences) * columns * 2, $"activations of {rows:N0} tokens");
+        Driver.FillAsync(buffer.Address, 0, (nuint)buffer.Bytes, _device.Stream).Check();
+        return new CudaTensor(rows + _options.MaxSequences, columns, buffer.Address, buffer);
+    }
+
+    public void RunStep(Batch batch, Action<Batch> forward)
+    {
+        _device.MakeCurrent();
+        EnsureArena(batch);
+        bool decode = _options.Graphs && IsPlainDecode(batch);
+        int bucket = decode ? _graphs.Bucket(batch.SequenceCount) : 0;
+        int block = _cache!.Layout.BlockSize;
+        _arena!.Fill(batch, bucket, _cache.Layout.BlockCount * block);
+        Span<SampleSetting> settings = _arena.SettingsOnHost(batch.SampleRows.Count);
+        for (int i = 0; i < settings.Length; i++)
+        {
+            settings[i] = new SampleSetting(batch.SampleRows[i]);
+        }
+
+        _arena.Send(batch, block);
+        _sampler!.MarkBegin();
+        CopyBlocks(batch);
+        if (batch.Feedback.Count > 0)
+        {
+            _feedBack.Launch(_device.Stream, (batch.Feedback.Count + 127) / 128, 1, 128,
+                _arena.TokenIds, _sampler!.Tokens, _arena.FeedbackTargets, _arena.FeedbackSources, batch.Feedback.Count);
+        }
+
+        ForgetWaiting();
+        if (!decode)
+        {
+            _rows = batch.TokenCount;
+            forward(batch);
+            LaunchWaiting();
+            return;
+        }
+
+        _rows = bucket;
+        _recording = true;
+        try
+        {
+            _graphs.Run(bucket, batch, forward);
+        }
+        finally
+        {
+            _recording = false;
+        }
+
+        Sample(batch);
+    }
+
+    public void Embed(Batch batch, DeviceTensor table, float scale, DeviceTensor hidden)
+    {
+        LaunchWaiting();
+        CudaTensor source = (CudaTensor)table;
+        _embed.Launch(_device.Stream, _rows, 1, 256, ((CudaTensor)hidden).Address, source.Address, _arena!.TokenIds, source.Columns, scale);
+    }
+
+    public void RmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor weight, float epsilon, DeviceTensor output) =>
+        AddAndNorm((CudaTensor)hidden, null, (CudaTensor)weight, epsilon, (CudaTensor)output);
+
+    public void AddRmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor delta, DeviceTensor weight, float epsilon, DeviceTensor output) =>
+        AddAndNorm((CudaTensor)hidden, (CudaTensor)delta, (CudaTensor)weight, epsilon, (CudaTensor)output);
+
+    public void Linear(Batch batch, DeviceTensor input, LinearWeight weight, DeviceTensor output)
+    {
+        CudaTensor source = (CudaTensor)input;
+        Multiply(_rows, source, source.Address, (CudaLinearWeight)weight, _elementType, ((CudaTensor)output).Address);
+    }
+
+    public void RopeAndStoreKv(Batch batch, int layer, DeviceTensor qkv, HeadNorms? norms)
+    {
+        CudaTensor source = (CudaTensor)qkv;
+        RotaryTarget target = new(_cache!.Keys(layer), _cache.Values(layer), _cosSin!.Address, _arena!.Positions, _arena.Slots, _layout.HeadCount, _layout.KeyValueHeadCount);
+        if (!Continue(source, VectorEpilogue.RotateAndStore, source.Address, target))
+        {
+            LaunchProduct();
+            LaunchNormOf(source);
+            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+                target.Heads, target.KeyValueHeads, _layout.HeadDim);
+        }
+    }
+
+    public void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output)
+    {
+        LaunchProduct();
+        LaunchNormOf((CudaTensor)qkv);
+        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings.Window, settings.Scale, (CudaTensor)output, _recording);
+    }
+
+    public void RopeAndStoreLatent(Batch batch, int layer, DeviceTensor query, DeviceTensor compressed, LatentWeights weights) => throw Unsupported("latent attention");
+
+    public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output) => throw Unsupported("latent attention");
+
+    public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) => throw Unsupported("a mixture of experts");
+
+    public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
+    {
+        CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
+        if (!Continue(source, VectorEpilogue.SiluMul, target.Address, default))
+        {
+            LaunchProduct();
+            LaunchNormOf(source);
+            int chunks = target.Columns / 8;
+            _silu.Launch(_device.Stream, (chunks + (2 * SiluThreads) - 1) / (2 * SiluThreads), _rows, SiluThreads, target.Address, source.Address, target.Columns);
+        }
+    }
+
+    public void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap)
+    {
+        CudaTensor source = (CudaTensor)hidden;
+        int rows = _recording ? _rows : batch.SampleRows.Count;
+        if (rows == 0)
+        {
+            LaunchWaiting();
+            return;
+        }
+
+        nint input = source.Address;
+        if (!_recording)
+        {
+            LaunchWaiting();
+            _gather.Launch(_device.Stream, rows, 1, 256, _gathered!.Address, source.Address, _arena!.LogitRows, source.Columns);
+            input = _gathered.Address;
+        }
+
+        Multiply(rows, _recording ? source : null, input, (CudaLinearWeight)weight, CublasLt.Real32F, _logits!.Address);
+        LaunchProduct();
+    }
+
+    public void Sample(Batch batch)
+    {
+        if (!_recording)
+        {
+            _sampler!.Run(batch, _arena!, _logits!.Address);
+        }
+    }
+
+    public StepOutput Collect()
+    {
+        _device.MakeCurrent();
+        return _sampler!.Collect();
+    }
+
+    public float[] ReadBack(DeviceTensor tensor, int rows)
+    {
+        LaunchWaiting();
+        CudaTensor source = (CudaTensor)tensor;
+        ushort[] raw = new ushort[rows * source.Columns];
+        fixed (ushort* p = raw)
+        {
+            Driver.CopyToHostAsync(p, source.Address, (nuint)raw.Length * 2, _device.Stream).Check();
+        }
+
+        _device.Synchronize();
+        return Array.ConvertAll(raw, bits => _fp16 ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.UInt32BitsToSingle((uint)bits << 16));
+    }
+
+    public void Dispose()
+    {
+        _device.MakeCurrent();
+        Driver.ContextSynchronize();
+        _graphs.Dispose();
+        _uploader.Dispose();
+        _sampler?.Dispose();
+        _attention?.Dispose();
+        _cache?.Dispose();
+        _arena?.Dispose();
+        _cosSin?.Dispose();
+        _logits?.Dispose();
+        _gathered?.Dispose();
+        _copies?.Dispose();
+        _elementwise?.Dispose();
+        _matmul.Dispose();
+        _device.Dispose();
+    }
+
+    /// <summary>One token per sequence, each sampled, in order: what the graphs record.</summary>
+    private static bool IsPlainDecode(Batch batch)
+    {
+        if (!batch.IsDecodeOnly || batch.SampleRows.Count != batch.SequenceCount)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < batch.SampleRows.Count; i++)
+        {
+            if (batch.SampleRows[i].TokenIndex != i)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static void RequireMultiple(int columns, string name)
+    {
+        if (columns % 8 != 0)
+        {
+            throw new CudaException($"The CUDA kernels read 8 elements at a time, but {name} has rows of {columns}; use the CPU backend for this model.");
+        }
+    }
+
+    private CudaTensor Load(HostTensor tensor)
+    {
+        _device.MakeCurrent();
+        RequireMultiple(tensor.Columns, tensor.Name);
+        DeviceBuffer buffer = new(_device, tensor.ElementCount * 2, tensor.Name);
+        _uploader.Upload(tensor, buffer.Address);
+        return new CudaTensor(tensor.Rows, tensor.Columns, buffer.Address, buffer);
+    }
+
+    private void CopyBlocks(Batch batch)
+    {
+        int count = batch.BlockCopies.Count;
+        if (count == 0)
+        {
+            return;
+        }
+
+        if (_copies is null || _copies.Bytes < count * 8L)
+        {
+            _device.Synchronize();
+            _copies?.Dispose();
+            _copies = new DeviceBuffer(_device, Math.Max(count * 16L, 4096), "block copies");
+        }
+
+        // Rare (a fork's first write), so plain copies from a stack of pairs. The list is in order: what one pair writes
+        // another may have read or written before, and such pairs may not run side by side.
+        int[] pairs = new int[count * 2];
+        for (int i = 0; i < count; i++)
+        {
+            (pairs[2 * i], pairs[(2 * i) + 1]) = batch.BlockCopies[i];
+        }
+
+        fixed (int* p = pairs)
+        {
+            Driver.CopyToDeviceAsync(_copies.Address, p, (nuint)pairs.Length * sizeof(int), _device.Stream).Check();
+        }
+
+        HashSet<int> touched = [];
+        int first = 0;
+        for (int i = 0; i <= count; i++)
+        {
+            if (i == count || (i > first && (touched.Contains(pairs[2 * i]) || touched.Contains(pairs[(2 * i) + 1]))))
+            {
+                _copyBlocks.Launch(_device.Stream, i - first, 2 * _cache!.Layout.LayerCount, 256, _cache.Addresses, _copies.Address + (first * 2 * sizeof(int)), _cache.BlockElements);
+                touched.Clear();
+                first = i;
+            }
+
+            if (i < count)
+            {
+                // Two reads of one block do no harm, but keeping them apart costs a launch at most.
+                touched.Add(pairs[2 * i]);
+                touched.Add(pairs[(2 * i) + 1]);
+            }
+        }
+    }
+
+    /// <summary>Models that need it are refused before their weights are read; this names what was asked for all the same.</summary>
+    private static NotSupportedException Unsupported(string what) => new($"The CUDA backend has no kernels for {what}; use the device cpu.");
+}

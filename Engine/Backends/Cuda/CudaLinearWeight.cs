@@ -1,0 +1,18 @@
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>A matrix [outputs, inputs] in device memory with its bias.</summary>
+internal sealed class CudaLinearWeight(int outputs, int inputs, DeviceBuffer matrix, DeviceBuffer? bias) : LinearWeight(outputs, inputs)
+{
+    public nint Matrix => matrix.Address;
+
+    /// <summary>[outputs] in the element type; 0 when there is none.</summary>
+    public nint Bias => bias?.Address ?? 0;
+
+    public override long ByteCount => matrix.Bytes;
+
+    public override void Dispose()
+    {
+        matrix.Dispose();
+        bias?.Dispose();
+    }
+}

@@ -1,0 +1,399 @@
+// Attention of one new token per sequence over its paged keys and values (flash-decoding, GQA packed, split over the context).
+// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
+// Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens.
+// Source: Dao et al. 2023 (flash-decoding); stream-K work split; merge by the last CTA to arrive.
+// Test: tests/Engine.GpuTests/Kernels/AttentionDecodeTests.cs
+#include "primitives.cuh"
+
+#ifndef HEAD_DIM
+#define HEAD_DIM 128
+#endif
+#ifndef GROUP
+#define GROUP 4
+#endif
+#ifndef BLOCK_SIZE
+#define BLOCK_SIZE 64
+#endif
+
+#define WARPS 4
+#define WARP_TOKENS 16
+#define TILE (WARPS * WARP_TOKENS)
+#ifndef STAGES
+#define STAGES (HEAD_DIM > 128 ? 2 : HEAD_DIM > 96 ? 3 : 4)
+#endif
+#define ROW (HEAD_DIM + 8)                       // padded by 16 bytes: ldmatrix without bank conflicts
+#define STAGE_ELEMS (2 * WARP_TOKENS * ROW)      // keys, then values, of one warp
+#define KSTEPS (HEAD_DIM / 16)
+#define NTILES (HEAD_DIM / 8)
+#define CHUNKS (HEAD_DIM / 8)                    // 16-byte chunks of a row
+#define PART_FLOATS (GROUP * (HEAD_DIM + 2))     // an unfinished result: weighted sums, maximum, sum
+#define HIGH_ROWS (GROUP > 8)
+
+static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
+static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
+
+struct Cursor
+{
+    int item;       // sequence of the work list
+    int head;       // key/value head
+    int tile;       // tile inside the (item, head)
+    int tiles;      // tiles of the item
+    int sequence;
+    int context;    // tokens to attend to
+    int first;      // first token inside the window
+};
+
+struct Work
+{
+    const int *sequences;     // [items]
+    const int *tileStarts;    // [items + 1] prefix sum of tiles per (item, head)
+    const int *contexts;      // [sequences]
+    int window;               // 0: none
+};
+
+__device__ __forceinline__ void load_item(Cursor &c, const Work &w)
+{
+    c.sequence = w.sequences[c.item];
+    c.tiles = w.tileStarts[c.item + 1] - w.tileStarts[c.item];
+    c.context = w.contexts[c.sequence];
+    c.first = w.window > 0 && c.context > w.window ? c.context - w.window : 0;
+}
+
+__device__ __forceinline__ void advance(Cursor &c, const Work &w, int items, int heads)
+{
+    if (++c.tile < c.tiles)
+        return;
+    c.tile = 0;
+    if (++c.head < heads)
+        return;
+    c.head = 0;
+    if (++c.item < items)
+        load_item(c, w);
+}
+
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
+    elem *__restrict__ output, const elem *__restrict__ qkv,
+    const elem *__restrict__ keys, const elem *__restrict__ values,
+    const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
+    const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
+    const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
+{
+    allow_next();
+    wait_for_previous();
+    extern __shared__ __align__(16) elem shared[];
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    const int items = *itemCount, maxBlocks = *tableStride;
+    if (items == 0)
+        return;
+    const Work work = { workSequences, tileStarts, contexts, window };
+    const int totalTiles = tileStarts[items] * kvHeads;
+    // Shares differ by at most one tile.
+    const int share = totalTiles / gridDim.x, extra = totalTiles % gridDim.x;
+    const int cta = blockIdx.x;
+    const int begin = cta * share + min(cta, extra);
+    int remaining = share + (cta < extra ? 1 : 0);
+    if (remaining == 0)
+        return;
+
+    const int heads = kvHeads * GROUP;
+    const int qkvRow = (heads + 2 * kvHeads) * HEAD_DIM;
+
+    Cursor compute;
+    {
+        int low = 0, high = items;      // the item that holds tile `begin`
+        while (high - low > 1)
+        {
+            int middle = (low + high) >> 1;
+            if (tileStarts[middle] * kvHeads <= begin)
+                low = middle;
+            else
+                high = middle;
+        }
+        compute.item = low;
+        load_item(compute, work);
+        int inside = begin - tileStarts[low] * kvHeads;
+        compute.head = inside / compute.tiles;
+        compute.tile = inside - compute.head * compute.tiles;
+    }
+    Cursor load = compute;
+    int toLoad = remaining;
+
+    elem *warpShared = shared + warp * STAGES * STAGE_ELEMS;
+    const u32 warpAddress = shared_address(warpShared);
+    float *mergeSums = reinterpret_cast<float *>(shared + WARPS * STAGES * STAGE_ELEMS);    // [WARPS, GROUP, HEAD_DIM]
+    float *mergeMax = mergeSums + WARPS * GROUP * HEAD_DIM;                                   // [WARPS, GROUP]
+    float *mergeSum = mergeMax + WARPS * GROUP;                                               // [WARPS, GROUP]
+    __shared__ int isLast;
+
+    int loadStage = 0;
+    auto issue = [&]() {
+        if (toLoad > 0)
+        {
+            int start = (load.first / TILE + load.tile) * TILE + warp * WARP_TOKENS;
+            bool inside = start < load.context;
+            int block = inside ? blockTables[load.sequence * maxBlocks + start / BLOCK_SIZE] : 0;
+            u64 base = ((u64)(block * kvHeads + load.head) * BLOCK_SIZE + start % BLOCK_SIZE) * HEAD_DIM;
+            u32 destination = warpAddress + loadStage * STAGE_ELEMS * 2;
+#pragma unroll
+            for (int i = lane; i < WARP_TOKENS * CHUNKS; i += 32)
+            {
+                int row = i / CHUNKS, chunk = i % CHUNKS;
+                bool valid = start + row < load.context;
+                u64 offset = base + row * HEAD_DIM + chunk * 8;
+                copy16_async(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
+                copy16_async(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
+            }
+            toLoad--;
+            advance(load, work, items, kvHeads);
+            loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
+        }
+        commit_copies();
+    };
+
+#pragma unroll
+    for (int i = 0; i < STAGES - 1; i++)
+        issue();
+
+    u32 query[KSTEPS][HIGH_ROWS ? 4 : 2];
+    float sums[NTILES][4];
+    float maximum[2], total[2];
+    bool fresh = true;
+    int partFirstTile = compute.tile;
+    bool firstItem = true;
+    int stage = 0;
+
+    while (remaining > 0)
+    {
+        if (fresh)
+        {
+            fresh = false;
+            const elem *q = qkv + (u64)queryStarts[compute.sequence] * qkvRow + compute.head * GROUP * HEAD_DIM;
+            int row = lane >> 2, column = (lane & 3) * 2;
+#pragma unroll
+            for (int k = 0; k < KSTEPS; k++)
+            {
+                const elem *p = q + row * HEAD_DIM + k * 16 + column;
+                bool low = row < GROUP;
+                query[k][0] = low ? *reinterpret_cast<const u32 *>(p) : 0;
+                query[k][1] = low ? *reinterpret_cast<const u32 *>(p + 8) : 0;
+#if HIGH_ROWS
+                bool high = row + 8 < GROUP;
+                query[k][2] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM) : 0;
+                query[k][3] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM + 8) : 0;
+#endif
+            }
+#pragma unroll
+            for (int n = 0; n < NTILES; n++)
+                sums[n][0] = sums[n][1] = sums[n][2] = sums[n][3] = 0.f;
+            maximum[0] = maximum[1] = NEG_INF;
+            total[0] = total[1] = 0.f;
+        }
+
+        wait_copies<STAGES - 2>();
+        __syncwarp();
+        const u32 keyAddress = warpAddress + stage * STAGE_ELEMS * 2;
+        const u32 valueAddress = keyAddress + WARP_TOKENS * ROW * 2;
+
+        // scores[16 queries, 16 tokens]
+        float scores[2][4] = {};
+        {
+            // matrices: tokens 0-7 and 8-15, each with dims 0-7 and 8-15 of the step
+            int row = (lane & 7) + ((lane >> 4) << 3);
+            u32 address = keyAddress + (row * ROW + ((lane >> 3) & 1) * 8) * 2;
+#pragma unroll
+            for (int k = 0; k < KSTEPS; k++)
+            {
+                u32 b0, b1, b2, b3;
+                ldmatrix4(b0, b1, b2, b3, address + k * 32);
+#if HIGH_ROWS
+                mma(scores[0], query[k][0], query[k][2], query[k][1], query[k][3], b0, b1);
+                mma(scores[1], query[k][0], query[k][2], query[k][1], query[k][3], b2, b3);
+#else
+                mma(scores[0], query[k][0], 0, query[k][1], 0, b0, b1);
+                mma(scores[1], query[k][0], 0, query[k][1], 0, b2, b3);
+#endif
+            }
+        }
+
+        int start = (compute.first / TILE + compute.tile) * TILE + warp * WARP_TOKENS;
+        int token = start + (lane & 3) * 2;
+        bool ragged = start + WARP_TOKENS > compute.context || start < compute.first;
+#pragma unroll
+        for (int half = 0; half < (HIGH_ROWS ? 2 : 1); half++)
+        {
+            float best = maximum[half];
+#pragma unroll
+            for (int n = 0; n < 2; n++)
+#pragma unroll
+                for (int j = 0; j < 2; j++)
+                {
+                    float s = scores[n][half * 2 + j] * scaleLog2;
+                    int t = token + n * 8 + j;
+                    if (ragged && (t >= compute.context || t < compute.first))
+                        s = NEG_INF;
+                    scores[n][half * 2 + j] = s;
+                    best = fmaxf(best, s);
+                }
+            best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
+            best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
+            float correction = exp2_fast(maximum[half] - best);
+            maximum[half] = best;
+            // a tile wholly outside the context leaves best at NEG_INF: its weights must be 0, not exp2(0)
+            float reference = best <= NEG_INF ? 0.f : best;
+            float sum = 0.f;
+#pragma unroll
+            for (int n = 0; n < 2; n++)
+#pragma unroll
+                for (int j = 0; j < 2; j++)
+                {
+                    float p = exp2_fast(scores[n][half * 2 + j] - reference);
+                    scores[n][half * 2 + j] = p;
+                    sum += p;
+                }
+            total[half] = total[half] * correction + sum;
+#pragma unroll
+            for (int n = 0; n < NTILES; n++)
+            {
+                sums[n][half * 2] *= correction;
+                sums[n][half * 2 + 1] *= correction;
+            }
+        }
+
+        {
+            u32 p0 = pack2(scores[0][0], scores[0][1]);
+            u32 p2 = pack2(scores[1][0], scores[1][1]);
+#if HIGH_ROWS
+            u32 p1 = pack2(scores[0][2], scores[0][3]), p3 = pack2(scores[1][2], scores[1][3]);
+#else
+            u32 p1 = 0, p3 = 0;
+#endif
+            // transposed matrices: dims 0-7 and 8-15 of the pair, each with tokens 0-7 and 8-15
+            int row = (lane & 7) + (((lane >> 3) & 1) << 3);
+            u32 address = valueAddress + (row * ROW + (lane >> 4) * 8) * 2;
+#pragma unroll
+            for (int n = 0; n < NTILES; n += 2)
+            {
+                u32 b0, b1, b2, b3;
+                ldmatrix4_trans(b0, b1, b2, b3, address + n * 16);
+                mma(sums[n], p0, p1, p2, p3, b0, b1);
+                mma(sums[n + 1], p0, p1, p2, p3, b2, b3);
+            }
+        }
+        __syncwarp();
+        issue();
+        stage = stage + 1 == STAGES ? 0 : stage + 1;
+        remaining--;
+
+        bool endOfItem = compute.tile + 1 == compute.tiles;
+        if (endOfItem || remaining == 0)
+        {
+            // The four warps saw different tokens: merge them.
+#pragma unroll
+            for (int half = 0; half < (HIGH_ROWS ? 2 : 1); half++)
+            {
+                float sum = total[half];
+                sum += __shfl_xor_sync(0xffffffffu, sum, 1);
+                sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+                int row = (lane >> 2) + half * 8;
+                if (row < GROUP)
+                {
+                    float *destination = mergeSums + (warp * GROUP + row) * HEAD_DIM + (lane & 3) * 2;
+#pragma unroll
+                    for (int n = 0; n < NTILES; n++)
+                        *reinterpret_cast<float2 *>(destination + n * 8) = make_float2(sums[n][half * 2], sums[n][half * 2 + 1]);
+                    if ((lane & 3) == 0)
+                    {
+                        mergeMax[warp * GROUP + row] = maximum[half];
+                        mergeSum[warp * GROUP + row] = sum;
+                    }
+                }
+            }
+            __syncthreads();
+
+            bool whole = partFirstTile == 0 && endOfItem;
+            elem *out = output + (u64)queryStarts[compute.sequence] * heads * HEAD_DIM + compute.head * GROUP * HEAD_DIM;
+            float *part = parts + (u64)(cta * 2 + (firstItem ? 0 : 1)) * PART_FLOATS;
+            for (int i = threadIdx.x; i < GROUP * HEAD_DIM; i += WARPS * 32)
+            {
+                int row = i / HEAD_DIM;
+                float best = NEG_INF;
+#pragma unroll
+                for (int w = 0; w < WARPS; w++)
+                    best = fmaxf(best, mergeMax[w * GROUP + row]);
+                float value = 0.f, sum = 0.f;
+#pragma unroll
+                for (int w = 0; w < WARPS; w++)
+                {
+                    float f = exp2_fast(mergeMax[w * GROUP + row] - best);
+                    value += f * mergeSums[w * GROUP * HEAD_DIM + i];
+                    sum += f * mergeSum[w * GROUP + row];
+                }
+                if (whole)
+                {
+                    out[i] = from_float(value / sum);
+                }
+                else
+                {
+                    part[i] = value;
+                    if (i % HEAD_DIM == 0)
+                    {
+                        part[GROUP * HEAD_DIM + row * 2] = best;
+                        part[GROUP * HEAD_DIM + row * 2 + 1] = sum;
+                    }
+                }
+            }
+
+            if (!whole)
+            {
+                // Which CTAs share this (item, head): all whose tile ranges touch [itemBegin, itemEnd).
+                int itemBegin = tileStarts[compute.item] * kvHeads + compute.head * compute.tiles;
+                int itemEnd = itemBegin + compute.tiles;
+                int wide = extra * (share + 1);
+                auto owner = [&](int tile) { return tile < wide ? tile / (share + 1) : extra + (tile - wide) / share; };
+                int firstCta = owner(itemBegin), lastCta = owner(itemEnd - 1);
+                __threadfence();
+                __syncthreads();
+                if (threadIdx.x == 0)
+                {
+                    int *arrival = arrivals + compute.item * kvHeads + compute.head;
+                    isLast = atomicAdd(arrival, 1) == lastCta - firstCta;
+                    if (isLast)
+                        *arrival = 0;
+                }
+                __syncthreads();
+                if (isLast)
+                {
+                    __threadfence();
+                    int firstBegin = firstCta * share + min(firstCta, extra);
+                    for (int i = threadIdx.x; i < GROUP * HEAD_DIM; i += WARPS * 32)
+                    {
+                        int row = i / HEAD_DIM;
+                        float best = NEG_INF, value = 0.f, sum = 0.f;
+                        for (int c = firstCta; c <= lastCta; c++)
+                        {
+                            // The item is the first of every CTA but the one it starts in, unless it starts there exactly.
+                            int slot = c == firstCta && firstBegin < itemBegin ? 1 : 0;
+                            const float *p = parts + (u64)(c * 2 + slot) * PART_FLOATS;
+                            float m = __ldcg(p + GROUP * HEAD_DIM + row * 2);
+                            float s = __ldcg(p + GROUP * HEAD_DIM + row * 2 + 1);
+                            float v = __ldcg(p + i);
+                            float next = fmaxf(best, m);
+                            float a = exp2_fast(best - next), b = exp2_fast(m - next);
+                            value = value * a + v * b;
+                            sum = sum * a + s * b;
+                            best = next;
+                        }
+                        out[i] = from_float(value / sum);
+                    }
+                }
+            }
+            __syncthreads();
+            fresh = true;
+            firstItem = false;
+            partFirstTile = 0;
+        }
+        advance(compute, work, items, kvHeads);
+    }
+    wait_copies<0>();
+}

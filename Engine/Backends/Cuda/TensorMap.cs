@@ -1,0 +1,50 @@
+using Fastgen.Engine.Backends.Cuda.Interop;
+
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>Descriptors by which Hopper's copy engine reads boxes of 64 columns with the 128-byte swizzle.</summary>
+internal static unsafe class TensorMap
+{
+    /// <summary>CUtensorMap is 128 bytes and lies on 64.</summary>
+    public const int Bytes = 128;
+
+    private const int TypeFp16 = 6;
+    private const int TypeBf16 = 9;
+    private const int Swizzle128 = 3;
+    private const int Promote256 = 3;
+
+    /// <summary>Writes a descriptor to device memory.</summary>
+    /// <param name="destination">Device address, a multiple of 64.</param>
+    /// <param name="address">Device address of a contiguous tensor of 2-byte elements.</param>
+    /// <param name="dimensions">Innermost first.</param>
+    /// <param name="box">Innermost first; what one copy brings.</param>
+    public static void Write(CudaDevice device, nint destination, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box)
+    {
+        byte* raw = stackalloc byte[Bytes + 64];
+        byte* map = (byte*)(((nint)raw + 63) & ~(nint)63);
+        Encode(map, address, fp16, dimensions, box);
+        Driver.CopyToDeviceAsync(destination, map, Bytes, device.Stream).Check();
+        device.Synchronize();
+    }
+
+    /// <summary>Writes a descriptor to host memory on 64 bytes, from where it can travel as a kernel argument.</summary>
+    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box)
+    {
+        int rank = dimensions.Length;
+        ulong* strides = stackalloc ulong[rank];
+        uint* ones = stackalloc uint[rank];
+        ulong bytes = 2;
+        for (int i = 0; i < rank; i++)
+        {
+            ones[i] = 1;
+            bytes *= dimensions[i];
+            strides[i] = bytes;
+        }
+
+        fixed (ulong* d = dimensions)
+        fixed (uint* b = box)
+        {
+            Driver.TensorMapEncodeTiled(map, fp16 ? TypeFp16 : TypeBf16, (uint)rank, (void*)address, d, strides, b, ones, 0, Swizzle128, Promote256, 0).Check();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>A product of few rows with what the kernel does in passing.</summary>
+/// <param name="Shape">Sizes and types; <see cref="MatmulShape.Outputs"/> are rows of the weight.</param>
+/// <param name="Input">[rows, inputs]; with a norm, the residual stream.</param>
+/// <param name="Weight">[outputs, inputs].</param>
+/// <param name="Bias">[outputs], or 0.</param>
+/// <param name="Output">What <see cref="After"/> says.</param>
+/// <param name="NormWeight">[inputs]: the input is brought to unit root-mean-square first; 0 for none.</param>
+/// <param name="Epsilon">Of the norm.</param>
+/// <param name="After">What becomes of the sums.</param>
+/// <param name="Rotary">Where keys and values go, for <see cref="VectorEpilogue.RotateAndStore"/>.</param>
+internal readonly record struct VectorProduct(
+    MatmulShape Shape, nint Input, nint Weight, nint Bias, nint Output, nint NormWeight = 0, float Epsilon = 0, VectorEpilogue After = VectorEpilogue.Store, RotaryTarget Rotary = default);

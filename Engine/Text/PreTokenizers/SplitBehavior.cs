@@ -1,0 +1,11 @@
+namespace Fastgen.Engine.Text.PreTokenizers;
+
+/// <summary>What happens to a delimiter.</summary>
+internal enum SplitBehavior
+{
+    Removed,
+    Isolated,
+    MergedWithPrevious,
+    MergedWithNext,
+    Contiguous,
+}

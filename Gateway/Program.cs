@@ -1,0 +1,3 @@
+using Fastgen.Gateway;
+
+GatewayApplication.Build(args).Run();

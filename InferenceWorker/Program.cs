@@ -1,0 +1,3 @@
+using Fastgen.InferenceWorker;
+
+WorkerApplication.Build(args).Run();

@@ -1,0 +1,81 @@
+using Fastgen.Engine.Backends.Cuda;
+using Fastgen.Engine.Backends.Cuda.Interop;
+
+namespace Fastgen.Engine.GpuTests;
+
+/// <summary>Every kernel compiles for every architecture we promise, without spilling registers; needs NVRTC but no GPU.</summary>
+public sealed class KernelCompilationTests(ITestOutputHelper output)
+{
+    private static readonly string[] Shapes =
+    [
+        "HEAD_DIM=128 GROUP=4 BLOCK_SIZE=64 ELEM_FP16=0", "HEAD_DIM=128 GROUP=5 BLOCK_SIZE=16 ELEM_FP16=1",
+        "HEAD_DIM=64 GROUP=8 BLOCK_SIZE=64 ELEM_FP16=0", "HEAD_DIM=96 GROUP=1 BLOCK_SIZE=32 ELEM_FP16=0", "HEAD_DIM=256 GROUP=2 BLOCK_SIZE=64 ELEM_FP16=0",
+    ];
+
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            TheoryData<string, string> cases = [];
+            foreach (string architecture in (string[])["sm_80", "sm_89", "sm_90a"])
+            {
+                foreach (string file in KernelCompiler.Files.Where(f => architecture == "sm_90a" || !f.Contains("hopper", StringComparison.Ordinal)))
+                {
+                    cases.Add(architecture, file);
+                }
+            }
+
+            return cases;
+        }
+    }
+
+    [Fact]
+    public void Kernel_files_are_embedded() => Assert.True(KernelCompiler.Files.Count >= 5);
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Compiles_without_spills(string architecture, string file)
+    {
+        if (!CudaLibraries.TryLoad(CudaLibraries.CompilerName, out _))
+        {
+            Assert.Skip("No NVRTC: the gate fetches one; set FASTGEN_CUDA_PATH to the folder of libnvrtc.");
+        }
+
+        KernelCompiler compiler = new(architecture, cacheFolder: null);
+        string[] shapes = file switch
+        {
+            "sampling.cu" or "ceilings.cu" => [""],
+            "matmul_skinny.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2 ELEM_FP16=1"],
+            "matmul_stream.cu" => ["TOKEN_TILES=1 STAGES=6", "TOKEN_TILES=2 STAGES=4", "TOKEN_TILES=4 STAGES=5 ELEM_FP16=1", "TOKEN_TILES=4 STAGES=4 BOUNDED_WAITS=1"],
+            "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
+            "elementwise.cu" => [.. Shapes, "NORM_THREADS=256 NORM_CHUNKS=2", "NORM_THREADS=320 NORM_CHUNKS=2", "NORM_THREADS=1024 NORM_CHUNKS=4"],
+            _ when file.Contains("hopper", StringComparison.Ordinal) => [.. Shapes[..3], "ACROSS_TILES=0"],
+            _ => Shapes,
+        };
+        foreach (string shape in shapes)
+        {
+            string log = compiler.Report(file, shape.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+            Assert.DoesNotContain("Performance Loss", log, StringComparison.Ordinal);
+            foreach (string line in log.Split('\n').Where(l => l.Contains("spill", StringComparison.Ordinal)))
+            {
+                Assert.Contains(" 0 bytes spill stores, 0 bytes spill loads", line, StringComparison.Ordinal);
+            }
+
+            output.WriteLine($"{shape}\n{log}");
+        }
+    }
+
+    [Fact]
+    public void An_error_in_a_kernel_is_reported_with_its_log()
+    {
+        if (!CudaLibraries.TryLoad(CudaLibraries.CompilerName, out _))
+        {
+            Assert.Skip("No NVRTC: the gate fetches one; set FASTGEN_CUDA_PATH to the folder of libnvrtc.");
+        }
+
+        KernelCompiler compiler = new("sm_80", cacheFolder: null);
+        CudaException error = Assert.Throws<CudaException>(() => compiler.Compile("attention_decode.cu", "GROUP=17"));
+        Assert.Contains("attention_decode.cu", error.Message, StringComparison.Ordinal);
+        Assert.Contains("several groups", error.Message, StringComparison.Ordinal);
+    }
+}

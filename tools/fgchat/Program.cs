@@ -1,0 +1,3 @@
+using Fastgen.Tools.FgChat;
+
+return await ChatCommand.RunAsync(args);

@@ -1,0 +1,3 @@
+using Fastgen.Tools.FgServe;
+
+return await ServeCommand.RunAsync(args);
