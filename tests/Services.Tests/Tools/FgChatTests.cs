@@ -138,6 +138,7 @@ public sealed partial class FgChatTests
         });
     }
 
+    /// <remarks><c>exec</c>, since 'script' asks $SHELL, and one that stays in between dies of the Ctrl-C that was typed and tells 130.</remarks>
     private static ToolProcess StartInTerminal(TinyChatModel model, string environment, string options) => ToolProcess.StartProgram(
-        Script, "-qec", $"env {environment} {ToolProcess.PathOf("fgchat")} {model.Folder} --backend cpu {options}", "/dev/null");
+        Script, "-qec", $"exec env {environment} {ToolProcess.PathOf("fgchat")} {model.Folder} --backend cpu {options}", "/dev/null");
 }
