@@ -53,7 +53,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         int decodeShared = (DecodeWarps * stages * 2 * WarpTokens * (dim + 8) * 2) + (DecodeWarps * group * (dim + 2) * sizeof(float));
         _decode = _decodeModule.Kernel("attention_decode", decodeShared, overlaps: true);
         _decodeGrid = device.Multiprocessors * DecodeCtasPerMultiprocessor;
-        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * group * (dim + 2) * sizeof(float), "partial results of attention");
+        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * ((group * (dim + 2)) + 3 & ~3) * sizeof(float), "partial results of attention");
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
 
