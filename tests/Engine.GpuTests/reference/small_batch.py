@@ -53,6 +53,34 @@ def stream_product(out, x, w, bias=None, epilogue=0, rope=None, grid=MULTIPROCES
       n * (16384 + tokens * 128 + 16) + 1024)
 
 
+def unit_map(w, epilogue):
+    """As weight_map, but boxes of 32 rows."""
+    outputs, inputs = w.shape
+    row = inputs * 2
+    if epilogue == 1:
+        inner = outputs // 2
+        return tensor_map(w, [inputs, 8, 2, -(-inner // 8)], [64, 8, 2, 2], [row, inner * row, 8 * row])
+    if epilogue == 2:
+        return tensor_map(w, [inputs, 8, 2, DIM // 16, outputs // DIM], [64, 8, 2, 2, 1], [row, DIM // 2 * row, 8 * row, DIM * row])
+    return tensor_map(w, [inputs, outputs], [64, 32])
+
+
+CLUSTERS = 32
+
+
+def cluster_product(out, x, w, bias=None, epilogue=0, rope=None, clusters=None, **defines):
+    rows, (outputs, inputs) = x.shape[0], w.shape
+    tokens = 8 if rows <= 8 else 16 if rows <= 16 else 32 if rows <= 32 else 64
+    n = defines.pop("STAGES", {8: 6, 16: 5, 32: 4, 64: 3}[tokens])
+    key = ("cluster", w.data_ptr(), x.data_ptr(), rows, outputs, inputs, epilogue)
+    if key not in _maps:
+        _maps[key] = maps_argument(unit_map(w, epilogue), tensor_map(x, [inputs, rows], [64, tokens]))
+    keys, values, table, positions, slots = rope or (None,) * 5
+    k = kernel("matmul_cluster_hopper.cu", "matmul_cluster_hopper", TOKENS=tokens, STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
+    k((4 * min(-(-outputs // 32), clusters or CLUSTERS),), 416, (_maps[key], out, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, keys, values, table, positions, slots, HEADS, KV_HEADS),
+      n * (16384 + tokens * 128 + 16) + 4 * 32 * (8 if tokens == 8 else tokens + 8) * 4 + 64 + 1024)
+
+
 def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **defines):
     rows, (outputs, inputs) = x.shape[0], w.shape
     ctas = defines.get("CTAS", 2)
@@ -75,7 +103,7 @@ def close(out, reference, limit=None):
 
 
 def correctness():
-    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 64 if HOPPER else 32)):
+    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 64 if HOPPER else 32), (cluster_product, "cluster", 64 if HOPPER else 0)):
         for outputs, inputs in ((4096, 4096), (6144, 4096), (40, 96), (1000, 13824), (17, 8), (320, 72), (5120, 5120), (129, 4104), (32000, 1024)):
             w = torch.randn(outputs, inputs, device=device).to(bf16)
             b = torch.randn(outputs, device=device).to(bf16)
@@ -125,6 +153,8 @@ def fused():
     for rows in (1, 5, 8, 13, 32, 64) if HOPPER else ():
         fused_with("stream", stream_product, rows, 4096, 1536, False)
         fused_with("stream", stream_product, rows, 1032, 904, False)
+        fused_with("cluster", cluster_product, rows, 4096, 1536, False)
+        fused_with("cluster", cluster_product, rows, 1032, 904, False)
 
 
 def fused_with(name, product, rows, hidden, inner, norms):
@@ -176,7 +206,7 @@ def fused_with(name, product, rows, hidden, inner, norms):
 def products():
     print(f"\nProducts alone: microseconds and TB/s of weights, replayed as graphs over weights that do not fit the cache")
     shapes = ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (32000, 4096), (7168, 5120), (5120, 5120), (27648, 5120), (5120, 13824))
-    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16} ")
+    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16} {'cluster':>16} {'33 clusters':>16}")
     for outputs, inputs in shapes:
         copies = max(2, min(16, (1 << 30) // (outputs * inputs * 2)))
         ws = [torch.randn(outputs, inputs, device=device, dtype=bf16) for _ in range(copies)]
@@ -186,7 +216,7 @@ def products():
             cells = []
             t = torch_us(lambda: [torch.mm(x, w.T, out=out) for w in ws], per=copies)
             cells.append(t)
-            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 64 if HOPPER else 32)):
+            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 64 if HOPPER else 32), (cluster_product, 64), (lambda *a: cluster_product(*a, clusters=33), 64)):
                 cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most else None)
             text = " ".join(f"{t:7.1f} {outputs * inputs * 2 / t / 1e6:5.2f}TB" if t else " " * 14 + "--" for t in cells)
             print(f"{outputs:6}x{inputs:<7} {rows:4} {text}", flush=True)
@@ -234,6 +264,15 @@ def layers():
                 stream_product(h, act, d, epilogue=3)
                 norm(None)
 
+        def cluster_fused():
+            for a, b, c, d in weights:
+                cluster_product(q, normed, a, epilogue=2, rope=(k, v, table, positions, slots))
+                cluster_product(h, q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3)
+                norm(None)
+                cluster_product(act, normed, c, epilogue=1)
+                cluster_product(h, act, d, epilogue=3)
+                norm(None)
+
         def library():
             for a, b, c, d in weights:
                 torch.mm(normed, a.T, out=q)
@@ -249,7 +288,7 @@ def layers():
                 vector_product(h, act, d, epilogue=3)
 
         row = []
-        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 64 if HOPPER else 32), ("stream, fused", stream_fused, 64 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
+        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 64 if HOPPER else 32), ("stream, fused", stream_fused, 64 if HOPPER else 0), ("cluster, fused", cluster_fused, 64 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
             if rows <= most:
                 h.normal_()
                 synchronize()
