@@ -40,7 +40,21 @@ struct alignas(64) TensorMaps
     unsigned char input[128];
 };
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 2) matmul_stream_hopper(
+// What a thread needs besides the sums: it has outputs low and high, for rows 8 t + 2 (lane % 4) + (0, 1).
+struct Around
+{
+    int low, high, head;
+    bool inside, insideHigh;
+    float shiftLow, shiftHigh;
+#if EPILOGUE == 2
+    float2 turn[TOKENS / 4];
+    int slot[TOKENS / 4];
+#elif EPILOGUE == 3
+    float before[TOKENS / 4][2];
+#endif
+};
+
+extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, TOKENS == 64 ? 1 : 2) matmul_stream_hopper(
     const __grid_constant__ TensorMaps maps,
     void *output, const elem *__restrict__ bias, int rows, int outputs, int inputs, int floatOutput,
     float *__restrict__ parts, int *__restrict__ arrivals,
@@ -117,8 +131,45 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 2) matmul_stream_h
         if (lane == 0 && unreleased >= 0)
             barrier_arrive(empty + unreleased * 8);
     };
+    Around around;
+    // Asked for when a tile begins, so that nothing but the sums is waited for when it ends.
+    auto look_around = [&]() {
+        const int o = lane >> 2;
+#if EPILOGUE == 1
+        around.low = tile * (TILE_OUTPUTS / 2) + warp * 8 + o, around.high = outputs / 2 + around.low;
+        around.inside = around.insideHigh = around.low < outputs / 2;
+#elif EPILOGUE == 2
+        const int group = tile * WARPS + warp, d = (group % (HEAD_DIM / 16)) * 8 + o;
+        around.head = group / (HEAD_DIM / 16);
+        around.low = around.head * HEAD_DIM + d, around.high = around.low + HEAD_DIM / 2;
+        around.inside = around.insideHigh = around.low < outputs;
+#else
+        around.low = tile * TILE_OUTPUTS + warp * 16 + o, around.high = around.low + 8;
+        around.inside = around.low < outputs, around.insideHigh = around.high < outputs;
+#endif
+        around.shiftLow = bias && around.inside ? to_float(bias[around.low]) : 0.f;
+        around.shiftHigh = bias && around.insideHigh ? to_float(bias[around.high]) : 0.f;
+#if EPILOGUE >= 2
+#pragma unroll
+        for (int i = 0; i < TOKENS / 4; i++)
+        {
+            const int row = (i >> 1) * 8 + (lane & 3) * 2 + (i & 1);
+            const bool used = row < rows && around.inside;
+#if EPILOGUE == 2
+            around.turn[i] = used && around.head < heads + kvHeads ? cosSin[(u64)positions[row] * (HEAD_DIM / 2) + d] : make_float2(1.f, 0.f);
+            around.slot[i] = used && around.head >= heads ? slots[row] : 0;
+#else
+            const elem *at = reinterpret_cast<const elem *>(output) + (u64)row * outputs;
+            around.before[i][0] = used ? to_float(at[around.low]) : 0.f;
+            around.before[i][1] = used && around.insideHigh ? to_float(at[around.high]) : 0.f;
+#endif
+        }
+#endif
+    };
     for (int unit = begin; unit < end; unit++)
     {
+        if (unit == partBegin)
+            look_around();
         barrier_wait(full + stage * 8, phase);
         const u64 a = matrix_descriptor(weightBase + stage * WEIGHT_BYTES + (warp >> 2) * (WEIGHT_BYTES / 2), 16, 1024);
         const u64 b = matrix_descriptor(inputBase + stage * INPUT_BYTES, 16, 1024);
@@ -170,7 +221,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 2) matmul_stream_h
                     sums[i] = 0.f;
                 // The tile is the first of every CTA but the one it starts in, unless it starts there exactly.
                 const bool startsInside = first * share + min(first, extra) < tileBegin;
-#pragma unroll (TOKENS == 64 ? 1 : 4)
+#pragma unroll (TOKENS >= 32 ? 2 : 4)
                 for (int c = first; c <= last; c++)
                 {
                     const float4 *other = reinterpret_cast<const float4 *>(parts + (u64)(c * 2 + (c == first && startsInside ? 1 : 0)) * PART_FLOATS) + threadIdx.x;
@@ -185,67 +236,46 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 2) matmul_stream_h
         }
         if (store)
         {
-            // A thread has outputs o and o + 8 of its warp's 16, for rows 8 t + 2 (lane % 4) + (0, 1).
-            const int o = lane >> 2;
-#if EPILOGUE == 1
-            const int column = tile * (TILE_OUTPUTS / 2) + warp * 8 + o, gates = outputs / 2;
-            const bool inside = column < gates;
-            const float shiftLow = bias && inside ? to_float(bias[column]) : 0.f, shiftHigh = bias && inside ? to_float(bias[gates + column]) : 0.f;
-#elif EPILOGUE == 2
-            const int group = tile * WARPS + warp, head = group / (HEAD_DIM / 16), d = (group % (HEAD_DIM / 16)) * 8 + o, column = head * HEAD_DIM + d;
-            const bool inside = column < outputs;
-            const float shiftLow = bias && inside ? to_float(bias[column]) : 0.f, shiftHigh = bias && inside ? to_float(bias[column + HEAD_DIM / 2]) : 0.f;
-#else
-            const int column = tile * TILE_OUTPUTS + warp * 16 + o;
-            const bool inside = column < outputs, insideHigh = column + 8 < outputs;
-            const float shiftLow = bias && inside ? to_float(bias[column]) : 0.f, shiftHigh = bias && insideHigh ? to_float(bias[column + 8]) : 0.f;
-#endif
 #pragma unroll
             for (int t = 0; t < GROUPS; t++)
 #pragma unroll
                 for (int j = 0; j < 2; j++)
                 {
                     const int row = t * 8 + (lane & 3) * 2 + j;
-                    float low = sums[4 * t + j] + shiftLow, high = sums[4 * t + 2 + j] + shiftHigh;
-                    if (row >= rows || !inside)
+                    const float low = sums[4 * t + j] + around.shiftLow, high = sums[4 * t + 2 + j] + around.shiftHigh;
+                    if (row >= rows || !around.inside)
                         continue;
 #if EPILOGUE == 1
-                    reinterpret_cast<elem *>(output)[(u64)row * gates + column] = from_float(__fdividef(low, 1.f + __expf(-low)) * high);
+                    reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + around.low] = from_float(__fdividef(low, 1.f + __expf(-low)) * high);
 #elif EPILOGUE == 2
-                    elem *destination = reinterpret_cast<elem *>(output) + (u64)row * outputs + column;
-                    if (head < heads + kvHeads)
+                    elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs + around.low;
+                    if (around.head >= heads)
                     {
-                        const float2 turn = cosSin[(u64)positions[row] * (HEAD_DIM / 2) + d];
-                        const float x = low, y = high;
-                        low = x * turn.x - y * turn.y;
-                        high = y * turn.x + x * turn.y;
+                        const int slot = around.slot[2 * t + j];
+                        to = (around.head < heads + kvHeads ? keys : values)
+                            + (((u64)(slot / BLOCK_SIZE) * kvHeads + (around.head - heads) % kvHeads) * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM + around.low % HEAD_DIM;
                     }
-                    if (head >= heads)
-                    {
-                        const int slot = slots[row];
-                        destination = (head < heads + kvHeads ? keys : values)
-                            + (((u64)(slot / BLOCK_SIZE) * kvHeads + (head - heads) % kvHeads) * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM + d;
-                    }
-                    destination[0] = from_float(low);
-                    destination[HEAD_DIM / 2] = from_float(high);
+                    const float2 turn = around.turn[2 * t + j];
+                    to[0] = from_float(low * turn.x - high * turn.y);
+                    to[HEAD_DIM / 2] = from_float(high * turn.x + low * turn.y);
 #elif EPILOGUE == 3
-                    elem *destination = reinterpret_cast<elem *>(output) + (u64)row * outputs + column;
-                    destination[0] = from_float(to_float(destination[0]) + low);
-                    if (insideHigh)
-                        destination[8] = from_float(to_float(destination[8]) + high);
+                    elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs;
+                    to[around.low] = from_float(around.before[2 * t + j][0] + low);
+                    if (around.insideHigh)
+                        to[around.high] = from_float(around.before[2 * t + j][1] + high);
 #else
-                    const u64 at = (u64)row * outputs + column;
+                    const u64 at = (u64)row * outputs;
                     if (floatOutput)
                     {
-                        reinterpret_cast<float *>(output)[at] = low;
-                        if (insideHigh)
-                            reinterpret_cast<float *>(output)[at + 8] = high;
+                        reinterpret_cast<float *>(output)[at + around.low] = low;
+                        if (around.insideHigh)
+                            reinterpret_cast<float *>(output)[at + around.high] = high;
                     }
                     else
                     {
-                        reinterpret_cast<elem *>(output)[at] = from_float(low);
-                        if (insideHigh)
-                            reinterpret_cast<elem *>(output)[at + 8] = from_float(high);
+                        reinterpret_cast<elem *>(output)[at + around.low] = from_float(low);
+                        if (around.insideHigh)
+                            reinterpret_cast<elem *>(output)[at + around.high] = from_float(high);
                     }
 #endif
                 }
