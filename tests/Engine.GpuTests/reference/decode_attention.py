@@ -33,8 +33,8 @@ def make(contexts, kv_heads, group, dim, block, window=0):
     tiles = [(x + 63) // 64 - (max(0, x - window) if window else 0) // 64 for x in contexts]
     c["arrays"] = [table.to(device), ints(list(range(n + 1))), ints(contexts), ints(list(range(n))), ints([0] + torch.tensor(tiles).cumsum(0).tolist()), ints([n])]
     c["stride"], c["grid"] = ints([table.shape[1]]), MULTIPROCESSORS * 2
-    c["parts"] = torch.full((c["grid"] * 18 * (-(-group * (dim + 2) // 4) * 4),), float("nan"), device=device)
-    c["arrivals"] = torch.zeros(n * kv_heads + 2, dtype=torch.int32, device=device)
+    c["parts"] = torch.full((c["grid"] * 2 * (-(-group * (dim + 2) // 4) * 4),), float("nan"), device=device)
+    c["arrivals"] = torch.zeros(n * kv_heads, dtype=torch.int32, device=device)
     c["out"] = torch.full((n, heads * dim), float("nan"), device=device, dtype=torch.bfloat16)
     return c
 
@@ -42,7 +42,7 @@ def make(contexts, kv_heads, group, dim, block, window=0):
 def run(c, **variant):
     dim, group = c["dim"], c["group"]
     k = kernel("attention_decode.cu", "attention_decode", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], **variant)
-    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["arrivals"][-2:], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim)),
+    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim)),
       4 * stages_of(dim) * 2 * 16 * (dim + 8) * 2 + 4 * group * (dim + 2) * 4)
 
 

@@ -15,7 +15,7 @@ torch.backends.cuda.matmul.allow_tf32 = False
 bf16 = torch.bfloat16
 HEADS, KV_HEADS, DIM, BLOCK = 32, 8, 128, 64
 HOPPER = ARCHITECTURE == "sm_90a"
-stream_parts = torch.full((MULTIPROCESSORS * 4 * 128 * 64,), float("nan"), device=device)
+stream_parts = torch.full((MULTIPROCESSORS * 4 * 128 * 32,), float("nan"), device=device)
 stream_arrivals = torch.zeros(16384, device=device, dtype=torch.int32)
 _maps = {}
 
@@ -42,8 +42,8 @@ def stream_product(out, x, w, bias=None, epilogue=0, rope=None, grid=MULTIPROCES
         kernel("matmul_stream.cu", "matmul_stream", TOKEN_TILES=tiles, STAGES=n, **defines)((min(units, grid),), 256,
             (out, x, w, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals), n * (16384 + 8 * tiles * 144))
         return
-    tokens = 8 if rows <= 8 else 16 if rows <= 16 else 32 if rows <= 32 else 64
-    n = defines.pop("STAGES", 6 if tokens <= 16 else 5 if tokens == 32 else 4)
+    tokens = 8 if rows <= 8 else 16 if rows <= 16 else 32
+    n = defines.pop("STAGES", 6 if tokens <= 16 else 5)
     key = (w.data_ptr(), x.data_ptr(), rows, outputs, inputs, epilogue)
     if key not in _maps:
         _maps[key] = maps_argument(weight_map(w, epilogue), tensor_map(x, [inputs, rows], [64, tokens]))
@@ -51,34 +51,6 @@ def stream_product(out, x, w, bias=None, epilogue=0, rope=None, grid=MULTIPROCES
     k = kernel("matmul_stream_hopper.cu", "matmul_stream_hopper", TOKENS=tokens, STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
     k((min(units, grid),), 288, (_maps[key], out, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals, keys, values, table, positions, slots, HEADS, KV_HEADS),
       n * (16384 + tokens * 128 + 16) + 1024)
-
-
-def unit_map(w, epilogue):
-    """As weight_map, but boxes of 32 rows."""
-    outputs, inputs = w.shape
-    row = inputs * 2
-    if epilogue == 1:
-        inner = outputs // 2
-        return tensor_map(w, [inputs, 8, 2, -(-inner // 8)], [64, 8, 2, 2], [row, inner * row, 8 * row])
-    if epilogue == 2:
-        return tensor_map(w, [inputs, 8, 2, DIM // 16, outputs // DIM], [64, 8, 2, 2, 1], [row, DIM // 2 * row, 8 * row, DIM * row])
-    return tensor_map(w, [inputs, outputs], [64, 32])
-
-
-CLUSTERS = 32
-
-
-def cluster_product(out, x, w, bias=None, epilogue=0, rope=None, clusters=None, **defines):
-    rows, (outputs, inputs) = x.shape[0], w.shape
-    tokens = 8 if rows <= 8 else 16 if rows <= 16 else 32 if rows <= 32 else 64
-    n = defines.pop("STAGES", {8: 6, 16: 5, 32: 4, 64: 3}[tokens])
-    key = ("cluster", w.data_ptr(), x.data_ptr(), rows, outputs, inputs, epilogue)
-    if key not in _maps:
-        _maps[key] = maps_argument(unit_map(w, epilogue), tensor_map(x, [inputs, rows], [64, tokens]))
-    keys, values, table, positions, slots = rope or (None,) * 5
-    k = kernel("matmul_cluster_hopper.cu", "matmul_cluster_hopper", TOKENS=tokens, STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
-    k((4 * min(-(-outputs // 32), clusters or CLUSTERS),), 416, (_maps[key], out, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, keys, values, table, positions, slots, HEADS, KV_HEADS),
-      n * (16384 + tokens * 128 + 16) + 4 * 32 * (8 if tokens == 8 else tokens + 8) * 4 + 64 + 1024)
 
 
 def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **defines):
@@ -103,13 +75,13 @@ def close(out, reference, limit=None):
 
 
 def correctness():
-    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 64 if HOPPER else 32), (cluster_product, "cluster", 64 if HOPPER else 0)):
+    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 32)):
         for outputs, inputs in ((4096, 4096), (6144, 4096), (40, 96), (1000, 13824), (17, 8), (320, 72), (5120, 5120), (129, 4104), (32000, 1024)):
             w = torch.randn(outputs, inputs, device=device).to(bf16)
             b = torch.randn(outputs, device=device).to(bf16)
             worst, bad = 0.0, []
             for rows in range(1, most + 1):
-                if rows > 8 and rows not in (9, 15, 16, 17, 31, 32, 33, 63, 64) and outputs * inputs > 1 << 20:
+                if rows > 8 and rows not in (9, 15, 16, 17, 31, 32) and outputs * inputs > 1 << 20:
                     continue
                 x = torch.randn(rows, inputs, device=device).to(bf16)
                 bias, kind = (b if rows % 2 else None), (torch.float32 if rows % 3 == 0 else bf16)
@@ -150,11 +122,9 @@ def correctness():
 def fused():
     for rows in (1, 2, 3, 4):
         fused_with("vector", vector_product, rows, 4096, 1536, True)
-    for rows in (1, 5, 8, 13, 32, 64) if HOPPER else ():
+    for rows in (1, 5, 8, 13, 32) if HOPPER else ():
         fused_with("stream", stream_product, rows, 4096, 1536, False)
         fused_with("stream", stream_product, rows, 1032, 904, False)
-        fused_with("cluster", cluster_product, rows, 4096, 1536, False)
-        fused_with("cluster", cluster_product, rows, 1032, 904, False)
 
 
 def fused_with(name, product, rows, hidden, inner, norms):
@@ -206,17 +176,17 @@ def fused_with(name, product, rows, hidden, inner, norms):
 def products():
     print(f"\nProducts alone: microseconds and TB/s of weights, replayed as graphs over weights that do not fit the cache")
     shapes = ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (32000, 4096), (7168, 5120), (5120, 5120), (27648, 5120), (5120, 13824))
-    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16} {'cluster':>16} {'33 clusters':>16}")
+    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16}")
     for outputs, inputs in shapes:
         copies = max(2, min(16, (1 << 30) // (outputs * inputs * 2)))
         ws = [torch.randn(outputs, inputs, device=device, dtype=bf16) for _ in range(copies)]
-        for rows in (1, 8, 16, 32, 64) if inputs in (4096, 14336) else (8, 32):
+        for rows in (1, 8, 16, 32) if inputs in (4096, 14336) else (8, 32):
             x = torch.randn(rows, inputs, device=device).to(bf16)
             out = torch.empty(rows, outputs, device=device, dtype=bf16)
             cells = []
             t = torch_us(lambda: [torch.mm(x, w.T, out=out) for w in ws], per=copies)
             cells.append(t)
-            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 64 if HOPPER else 32), (cluster_product, 64), (lambda *a: cluster_product(*a, clusters=33), 64)):
+            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 32)):
                 cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most else None)
             text = " ".join(f"{t:7.1f} {outputs * inputs * 2 / t / 1e6:5.2f}TB" if t else " " * 14 + "--" for t in cells)
             print(f"{outputs:6}x{inputs:<7} {rows:4} {text}", flush=True)
@@ -233,12 +203,12 @@ def layers():
     table = torch.rand(2048, DIM // 2, 2, device=device)
     k = torch.zeros(8, KV_HEADS, BLOCK, DIM, device=device, dtype=bf16)
     v = torch.zeros_like(k)
-    for rows in (1, 2, 4, 8, 16, 32, 64):
+    for rows in (1, 2, 4, 8, 16, 32):
         positions, slots = torch.arange(rows, device=device, dtype=torch.int32), torch.arange(rows, device=device, dtype=torch.int32)
         h = torch.randn(rows, hidden, device=device).to(bf16)
         normed, q, delta = torch.empty_like(h), torch.empty(rows, qkv, device=device, dtype=bf16), torch.empty_like(h)
         both, act = torch.empty(rows, 2 * inner, device=device, dtype=bf16), torch.empty(rows, inner, device=device, dtype=bf16)
-        ops = {n: kernel("elementwise.cu", n, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK) for n in ("add_rms_norm", "rope_store_kv", "silu_mul")}
+        ops = {n: kernel("elementwise.cu", n, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, NORM_THREADS=256, NORM_CHUNKS=2) for n in ("add_rms_norm", "rope_store_kv", "silu_mul")}
 
         def norm(d):
             ops["add_rms_norm"]((rows,), 256, (normed, h, d, g, hidden, 1e-5, 0.0))
@@ -264,15 +234,6 @@ def layers():
                 stream_product(h, act, d, epilogue=3)
                 norm(None)
 
-        def cluster_fused():
-            for a, b, c, d in weights:
-                cluster_product(q, normed, a, epilogue=2, rope=(k, v, table, positions, slots))
-                cluster_product(h, q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3)
-                norm(None)
-                cluster_product(act, normed, c, epilogue=1)
-                cluster_product(h, act, d, epilogue=3)
-                norm(None)
-
         def library():
             for a, b, c, d in weights:
                 torch.mm(normed, a.T, out=q)
@@ -288,7 +249,7 @@ def layers():
                 vector_product(h, act, d, epilogue=3)
 
         row = []
-        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 64 if HOPPER else 32), ("stream, fused", stream_fused, 64 if HOPPER else 0), ("cluster, fused", cluster_fused, 64 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
+        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 32), ("stream, fused", stream_fused, 32 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
             if rows <= most:
                 h.normal_()
                 synchronize()

@@ -1,6 +1,6 @@
 // Attention of one new token per sequence over its paged keys and values (flash-decoding, GQA packed, split over the context).
 // In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
-// Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens; of many tiles the last quarter goes to who comes first.
+// Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens.
 // Source: Dao et al. 2023 (flash-decoding); stream-K work split; merge by the last CTA to arrive.
 // Test: tests/Engine.GpuTests/Kernels/AttentionDecodeTests.cs
 #include "primitives.cuh"
@@ -27,8 +27,6 @@
 #define NTILES (HEAD_DIM / 8)
 #define CHUNKS (HEAD_DIM / 8)                    // 16-byte chunks of a row
 #define PART_FLOATS ((GROUP * (HEAD_DIM + 2) + 3) / 4 * 4)    // an unfinished result: weighted sums, then maximum and sum of each query
-#define DYNAMIC_TILES 16                         // of a CTA: with fewer, all shares are fixed
-#define CHUNKS_PER_CTA 8
 #define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
 
@@ -89,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
-    const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals, int *__restrict__ counters,
+    const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
     const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
 {
     allow_next();
@@ -104,14 +102,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     }
     const Work work = { workSequences, tileStarts, contexts, window };
     const int totalTiles = tileStarts[items] * kvHeads;
-    // Segments of tiles in their order: a share of each CTA, then chunks that are claimed one by one, since multiprocessors
-    // get unequal parts of the memory's bandwidth. Shares differ by at most one tile.
-    const int cta = blockIdx.x, ctas = gridDim.x;
-    const bool dynamic = HEAD_DIM <= 128 && totalTiles / ctas >= DYNAMIC_TILES;    // larger heads leave no registers for it
-    const int share = dynamic ? totalTiles / 4 * 3 / ctas : totalTiles / ctas, extra = dynamic ? 0 : totalTiles % ctas;
-    const int chunkBase = dynamic ? share * ctas : totalTiles;
-    const int chunkTiles = max(STAGES + 1, (totalTiles - chunkBase + CHUNKS_PER_CTA * ctas - 1) / (CHUNKS_PER_CTA * ctas));
-    const int chunkCount = (totalTiles - chunkBase + chunkTiles - 1) / chunkTiles;
+    // Shares differ by at most one tile.
+    const int share = totalTiles / gridDim.x, extra = totalTiles % gridDim.x;
+    const int cta = blockIdx.x;
     const int begin = cta * share + min(cta, extra);
     int remaining = share + (cta < extra ? 1 : 0);
     if (remaining == 0)
@@ -123,25 +116,23 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int heads = kvHeads * GROUP;
     const int qkvRow = (heads + 2 * kvHeads) * HEAD_DIM;
 
-    auto find = [&](int tile) {
-        Cursor c;
-        int low = 0, high = items;      // the item that holds the tile
+    Cursor compute;
+    {
+        int low = 0, high = items;      // the item that holds tile `begin`
         while (high - low > 1)
         {
             int middle = (low + high) >> 1;
-            if (tileStarts[middle] * kvHeads <= tile)
+            if (tileStarts[middle] * kvHeads <= begin)
                 low = middle;
             else
                 high = middle;
         }
-        c.item = low;
-        load_item(c, work);
-        int inside = tile - tileStarts[low] * kvHeads;
-        c.head = inside / c.tiles;
-        c.tile = inside - c.head * c.tiles;
-        return c;
-    };
-    Cursor compute = find(begin);
+        compute.item = low;
+        load_item(compute, work);
+        int inside = begin - tileStarts[low] * kvHeads;
+        compute.head = inside / compute.tiles;
+        compute.tile = inside - compute.head * compute.tiles;
+    }
     Cursor load = compute;
     int toLoad = remaining;
 
@@ -151,12 +142,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     float *mergeMax = mergeSums + WARPS * GROUP * HEAD_DIM;                                   // [WARPS, GROUP]
     float *mergeSum = mergeMax + WARPS * GROUP;                                               // [WARPS, GROUP]
     __shared__ int isLast;
-    __shared__ int claims[4];            // chunks of this CTA, in turn; the first is its own number
 
-    // The segment that loading has reached and computing has not.
-    Cursor nextCursor = compute;
-    int nextSegment = -1, nextCount = 0, claimIndex = 0;
-    bool more = dynamic;
     int loadStage = 0, loadBlock = 0;
     auto load_start = [&]() { return (load.first / TILE + load.tile) * TILE; };
     // The block of the tile that is loaded next: asked for one tile ahead, so that nobody waits for the table.
@@ -167,20 +153,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     };
     locate();
     auto issue = [&]() {
-        if (toLoad == 0 && more)
-        {
-            const int chunk = claimIndex == 0 ? cta : claims[claimIndex & 3];
-            claimIndex++;
-            const int first = chunkBase + chunk * chunkTiles;
-            more = chunk + 1 < chunkCount;       // whoever has the last chunk claims no other
-            if (chunk < chunkCount)
-            {
-                toLoad = nextCount = min(chunkTiles, totalTiles - first);
-                load = nextCursor = find(first);
-                nextSegment = ctas + chunk;
-                locate();
-            }
-        }
         if (toLoad > 0)
         {
             int start = load_start() + warp * WARP_TOKENS;
@@ -195,11 +167,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 copy16_async(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
                 copy16_async(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
             }
-            if (--toLoad > 0)
-            {
-                advance(load, work, items, kvHeads);
-                locate();
-            }
+            toLoad--;
+            advance(load, work, items, kvHeads);
+            locate();
             loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
         }
         commit_copies();
@@ -210,9 +180,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     for (; issued < STAGES - 1 && (toLoad == 0 || load_start() + TILE < load.context); issued++)
         issue();
     wait_for_previous();
-    int claim = 0, segment = cta, finishedSegments = 0;
-    if (dynamic && threadIdx.x == 0)
-        claim = ctas + atomicAdd(counters, 1);
 #pragma unroll 1
     for (; issued < STAGES - 1; issued++)
         issue();
@@ -374,17 +341,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                     }
                 }
             }
-            if (dynamic && threadIdx.x == 0 && remaining == 0)
-            {
-                // Read by who loads two segments from here; the answer to the next question has as long to come.
-                claims[(finishedSegments + 1) & 3] = claim;
-                claim = ctas + atomicAdd(counters, 1);
-            }
             __syncthreads();
 
             bool whole = partFirstTile == 0 && endOfItem;
             elem *out = output + (u64)queryStarts[compute.sequence] * heads * HEAD_DIM + compute.head * GROUP * HEAD_DIM;
-            float *part = parts + (u64)(segment * 2 + (firstItem ? 0 : 1)) * PART_FLOATS;
+            float *part = parts + (u64)(cta * 2 + (firstItem ? 0 : 1)) * PART_FLOATS;
             for (int i = threadIdx.x * 4; i < GROUP * HEAD_DIM; i += WARPS * 32 * 4)
             {
                 int row = i / HEAD_DIM;
@@ -415,20 +376,18 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 
             if (!whole)
             {
-                // Which segments share this (item, head): all that touch [itemBegin, itemEnd).
+                // Which CTAs share this (item, head): all whose tile ranges touch [itemBegin, itemEnd).
                 int itemBegin = tileStarts[compute.item] * kvHeads + compute.head * compute.tiles;
                 int itemEnd = itemBegin + compute.tiles;
                 int wide = extra * (share + 1);
-                auto owner = [&](int tile) {
-                    return tile >= chunkBase ? ctas + (tile - chunkBase) / chunkTiles : tile < wide ? tile / (share + 1) : extra + (tile - wide) / share;
-                };
-                int firstSegment = owner(itemBegin), lastSegment = owner(itemEnd - 1);
+                auto owner = [&](int tile) { return tile < wide ? tile / (share + 1) : extra + (tile - wide) / share; };
+                int firstCta = owner(itemBegin), lastCta = owner(itemEnd - 1);
                 __threadfence();
                 __syncthreads();
                 if (threadIdx.x == 0)
                 {
                     int *arrival = arrivals + compute.item * kvHeads + compute.head;
-                    isLast = atomicAdd(arrival, 1) == lastSegment - firstSegment;
+                    isLast = atomicAdd(arrival, 1) == lastCta - firstCta;
                     if (isLast)
                         *arrival = 0;
                 }
@@ -436,23 +395,23 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 if (isLast)
                 {
                     __threadfence();
-                    int firstBegin = firstSegment < ctas ? firstSegment * share + min(firstSegment, extra) : chunkBase + (firstSegment - ctas) * chunkTiles;
+                    int firstBegin = firstCta * share + min(firstCta, extra);
                     for (int i = threadIdx.x * 4; i < GROUP * HEAD_DIM; i += WARPS * 32 * 4)
                     {
                         int row = i / HEAD_DIM;
                         float best = NEG_INF, sum = 0.f;
                         float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
-                        for (int c = firstSegment; c <= lastSegment; c += MERGED_AT_ONCE)
+                        for (int c = firstCta; c <= lastCta; c += MERGED_AT_ONCE)
                         {
                             float2 stats[MERGED_AT_ONCE];
                             float4 values[MERGED_AT_ONCE];
 #pragma unroll
                             for (int j = 0; j < MERGED_AT_ONCE; j++)
                             {
-                                // The item is the first of every segment but the one it starts in, unless it starts there exactly.
-                                int slot = c + j == firstSegment && firstBegin < itemBegin ? 1 : 0;
+                                // The item is the first of every CTA but the one it starts in, unless it starts there exactly.
+                                int slot = c + j == firstCta && firstBegin < itemBegin ? 1 : 0;
                                 const float *p = parts + (u64)((c + j) * 2 + slot) * PART_FLOATS;
-                                bool there = c + j <= lastSegment;
+                                bool there = c + j <= lastCta;
                                 stats[j] = there ? __ldcg(reinterpret_cast<const float2 *>(p + GROUP * HEAD_DIM + row * 2)) : make_float2(NEG_INF, 0.f);
                                 values[j] = there ? __ldcg(reinterpret_cast<const float4 *>(p + i)) : make_float4(0.f, 0.f, 0.f, 0.f);
                             }
@@ -481,27 +440,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             firstItem = false;
             partFirstTile = 0;
         }
-        if (remaining > 0)
-        {
-            advance(compute, work, items, kvHeads);
-        }
-        else if (nextSegment >= 0)
-        {
-            compute = nextCursor;
-            remaining = nextCount;
-            segment = nextSegment;
-            nextSegment = -1;
-            finishedSegments++;
-            firstItem = true;
-            partFirstTile = compute.tile;
-        }
+        advance(compute, work, items, kvHeads);
     }
     wait_copies<0>();
-    if (dynamic && threadIdx.x == 0)
-    {
-        // The last one leaves the counters as it found them.
-        __threadfence();
-        if (atomicAdd(counters + 1, 1) == ctas - 1)
-            counters[0] = counters[1] = 0;
-    }
 }

@@ -219,11 +219,6 @@ __device__ __forceinline__ void wgmma_ss(float (&d)[16], u64 a, u64 b, int accum
         : "l"(a), "l"(b), "r"(accumulate));
 }
 
-__device__ __forceinline__ void wgmma_ss(float (&d)[32], u64 a, u64 b, int accumulate)
-{
-    wgmma_n64_ss(d, a, b, accumulate);
-}
-
 // d[64,256] (+)= a[64,16] b[16,256]; both in shared memory, the summed dimension contiguous.
 __device__ __forceinline__ void wgmma_ss(float (&d)[128], u64 a, u64 b, int accumulate)
 {
@@ -281,26 +276,6 @@ __device__ __forceinline__ u32 address_in(u32 address, u32 rank)
 __device__ __forceinline__ void barrier_arrive_in_cluster(u32 barrier)
 {
     asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" :: "r"(barrier) : "memory");
-}
-
-// What this thread wrote or saw before is visible to whoever waits with barrier_wait_in_cluster. Costs a memory barrier.
-__device__ __forceinline__ void barrier_publish_in_cluster(u32 barrier)
-{
-    asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" :: "r"(barrier) : "memory");
-}
-
-__device__ __forceinline__ void barrier_wait_in_cluster(u32 barrier, u32 parity)
-{
-    asm volatile("{.reg .pred done;\n"
-        "AGAIN_%=: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
-        "@done bra FINISHED_%=;\n"
-        "bra AGAIN_%=;\n"
-        "FINISHED_%=: }\n" :: "r"(barrier), "r"(parity) : "memory");
-}
-
-__device__ __forceinline__ void store_in_cluster(u32 address, float x, float y)
-{
-    asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" :: "r"(address), "f"(x), "f"(y) : "memory");
 }
 
 // To the same place in every CTA of the mask, completing on the barrier of each.

@@ -1,4 +1,4 @@
-// Matrix product for up to 64 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
+// Matrix product for up to 32 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
 // In: tensor maps of weight and input, bias (elements). Out: elements, or float32 when floatOutput is set; EPILOGUE says what else becomes of the sums. rows <= TOKENS; inputs a multiple of 8.
 // Grid: one CTA per multiprocessor, 288 threads (two groups of four warps multiply, the last warp copies); each takes an equal share of all boxes of 128 outputs by 64 inputs.
 // Source: weights are the 64-row operand of wgmma; bulk copies into a ring in shared memory; stream-K shares (Osama et al. 2023), merged by the last CTA to arrive.
@@ -7,10 +7,10 @@
 #include "hopper.cuh"
 
 #ifndef TOKENS
-#define TOKENS 8                                 // 8, 16, 32 or 64
+#define TOKENS 8                                 // 8, 16 or 32
 #endif
 #ifndef STAGES
-#define STAGES (TOKENS <= 16 ? 6 : TOKENS == 32 ? 5 : 4)    // two kernels fit a multiprocessor, so that the next one's ring fills while this one ends
+#define STAGES (TOKENS <= 16 ? 6 : 5)            // two kernels fit a multiprocessor, so that the next one's ring fills while this one ends
 #endif
 // As in matvec.cu. 0: store. 1: silu(gate) * up, output [rows, outputs / 2]. 2: rotate queries and keys, store keys and values to the cache. 3: add to output.
 // For 1 and 2 the map of the weights brings rows that belong together 8 apart: 8 of the first half, 8 of the second, and so on.
@@ -54,7 +54,7 @@ struct Around
 #endif
 };
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, TOKENS == 64 ? 1 : 2) matmul_stream_hopper(
+extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_hopper(
     const __grid_constant__ TensorMaps maps,
     void *output, const elem *__restrict__ bias, int rows, int outputs, int inputs, int floatOutput,
     float *__restrict__ parts, int *__restrict__ arrivals,
@@ -168,7 +168,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, TOKENS == 64 ? 1 :
     };
     for (int unit = begin; unit < end; unit++)
     {
-        if (unit == partBegin)
+        if (TOKENS < 32 && unit == partBegin)
             look_around();
         barrier_wait(full + stage * 8, phase);
         const u64 a = matrix_descriptor(weightBase + stage * WEIGHT_BYTES + (warp >> 2) * (WEIGHT_BYTES / 2), 16, 1024);
@@ -236,6 +236,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, TOKENS == 64 ? 1 :
         }
         if (store)
         {
+            if (TOKENS >= 32)                    // more rows leave no registers for it before
+                look_around();
 #pragma unroll
             for (int t = 0; t < GROUPS; t++)
 #pragma unroll
