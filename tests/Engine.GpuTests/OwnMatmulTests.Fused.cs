@@ -87,6 +87,31 @@ public sealed unsafe partial class OwnMatmulTests
         Assert.False(narrow.Accepts(shape with { Rows = 65 }));
     }
 
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(100, true)]
+    [InlineData(1000, false)]
+    public void The_library_adds_to_what_is_there(int rows, bool bias)
+    {
+        Gpu.Require();
+        const int Outputs = 264;
+        using CudaDevice device = CudaDevice.Open(0);
+        using Matmul matmul = new(device, new KernelCompiler(device.Architecture, KernelCompiler.DefaultCacheFolder), cacheFolder: null);
+        Random random = new(rows);
+        ushort[] x = Values(random, rows * Inputs), w = Values(random, Outputs * Inputs), b = Values(random, Outputs), before = Values(random, rows * Outputs);
+        using DeviceBuffer input = Send(device, x), weight = Send(device, w), added = Send(device, b), output = Send(device, before);
+        MatmulShape shape = new(rows, Outputs, Inputs, CublasLt.Real16BF, CublasLt.Real16BF, bias);
+        Assert.True(matmul.IsOfLibrary(shape, added.Address));
+        Assert.Null(matmul.Fused(shape, added.Address));
+        matmul.RunAdding(shape, input.Address, weight.Address, added.Address, output.Address);
+        ushort[] actual = Elements(Fetch(device, output));
+        double[] sums = Product(Numbers(x), Numbers(w), bias ? Numbers(b) : null, rows, Outputs, Inputs);
+        for (int i = 0; i < sums.Length; i++)
+        {
+            AssertNear(Value(before[i]) + sums[i], Value(actual[i]), Absolute, Relative, $"[{i / Outputs}, {i % Outputs}]");
+        }
+    }
+
     private static void RotateAndCompare(string name, int rows, bool norm, int headDim, int heads, int keyValueHeads)
     {
         const int BlockSize = 16, Positions = 300, Blocks = 6;

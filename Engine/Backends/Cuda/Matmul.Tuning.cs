@@ -20,9 +20,9 @@ internal sealed unsafe partial class Matmul
 
     /// <summary>Times the candidates for a shape unless an earlier start did, and loads what was chosen.</summary>
     /// <param name="weights">Weights of this shape, taken in turn so that none stays in the device's cache.</param>
-    /// <param name="after">What follows the product in a step.</param>
+    /// <param name="after">What follows the product in a step; a kernel that does it in passing may take longer.</param>
     /// <returns>True when it had to be timed.</returns>
-    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after)
+    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store)
     {
         bool timed = TuneUnlessKept(shape, input, weights, bias, output, after);
         if (Fused(shape, bias) is { } fused)
@@ -58,7 +58,7 @@ internal sealed unsafe partial class Matmul
     private static bool SavesKernel(OwnMatmul own, MatmulShape shape, ProductEpilogue after) =>
         own is FusedMatmul fused && (fused.TakesNorm || (after != ProductEpilogue.Store && fused.Supports(after, shape)));
 
-    private static string Key(MatmulShape s) => $"{s.Rows},{s.Outputs},{s.Inputs},{s.ElementType},{s.OutputType},{(s.Bias ? 1 : 0)}";
+    private static string Key(MatmulShape s, ProductEpilogue after) => $"{s.Rows},{s.Outputs},{s.Inputs},{s.ElementType},{s.OutputType},{(s.Bias ? 1 : 0)},{(int)after}";
 
     private static string Text(CublasLt.MatmulAlgorithm algorithm)
     {
@@ -95,7 +95,7 @@ internal sealed unsafe partial class Matmul
     private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after)
     {
         MatmulPlan plan = new(shape);
-        string key = Key(shape);
+        string key = Key(shape, after);
         if (_kept.TryGetValue(key, out string? kept) && Restore(plan, kept))
         {
             _plans[shape] = plan;

@@ -108,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 2) matmul_stream_h
         return;
     }
 
-    float sums[GROUPS * 4];
+    float sums[GROUPS * 4] = {};                 // undefined ones make the compiler wait after every product
     int tile = begin / perTile, tileBegin = tile * perTile, partBegin = begin;
     bool firstTile = true;
     u32 stage = 0, phase = 0;
