@@ -42,7 +42,7 @@ internal sealed unsafe partial class CudaBackend
     {
         _device.MakeCurrent();
         CompileElementwise(layout.BlockSize);
-        _matmul.Vector.BlockSize = layout.BlockSize;
+        _matmul.SetBlockSize(layout.BlockSize);
         Tune();
         _cosSin = Angles(rotary[0]);
         _cache = new CudaKvCache(_device, layout);
@@ -109,10 +109,11 @@ internal sealed unsafe partial class CudaBackend
         foreach (var shape in shapes)
         {
             List<nint> weights = [.. shape.Take(16).Select(l => l.Matrix)];
+            ProductEpilogue after = shape.Key.Head ? ProductEpilogue.Store : Follows(shape.Key.Outputs);
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
                 MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head ? CublasLt.Real32F : _elementType, shape.Key.Bias);
-                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address) && !told)
+                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after) && !told)
                 {
                     told = true;
                     _options.Report?.Invoke("Timing matrix products for this model and GPU (first start only)");
@@ -123,6 +124,13 @@ internal sealed unsafe partial class CudaBackend
         _matmul.SaveTuning();
         _device.Synchronize();
     }
+
+    /// <summary>What comes after a product of this width. Should two of a model have the same width, only what is saved is estimated wrongly, and a kernel loaded later.</summary>
+    private ProductEpilogue Follows(int outputs) =>
+        outputs == _options.Config.HiddenSize ? ProductEpilogue.Add
+        : outputs == _options.Config.QkvSize ? ProductEpilogue.RotateAndStore
+        : outputs == 2 * _options.Config.IntermediateSize ? ProductEpilogue.SiluMul
+        : ProductEpilogue.Store;
 
     /// <summary>Makes what grows with the number of sample rows.</summary>
     private void AllocateRows(int rows, int slots)

@@ -196,7 +196,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     {
         CudaTensor source = (CudaTensor)qkv;
         RotaryTarget target = new(_cache!.Keys(layer), _cache.Values(layer), _cosSin!.Address, _arena!.Positions, _arena.Slots, _layout.HeadCount, _layout.KeyValueHeadCount);
-        if (!Continue(source, VectorEpilogue.RotateAndStore, source.Address, target))
+        if (!Continue(source, ProductEpilogue.RotateAndStore, source.Address, target))
         {
             LaunchProduct();
             LaunchNormOf(source);
@@ -221,7 +221,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
     {
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
-        if (!Continue(source, VectorEpilogue.SiluMul, target.Address, default))
+        if (!Continue(source, ProductEpilogue.SiluMul, target.Address, default))
         {
             LaunchProduct();
             LaunchNormOf(source);
