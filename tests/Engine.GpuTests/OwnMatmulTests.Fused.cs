@@ -21,7 +21,7 @@ public sealed unsafe partial class OwnMatmulTests
                 cases.Add("vector", rows, false);
             }
 
-            foreach (int rows in (int[])[1, 2, 7, 8, 9, 16, 17, 31, 32, 33, 50, 64])
+            foreach (int rows in (int[])[1, 2, 7, 8, 9, 16, 17, 31, 32])
             {
                 cases.Add("stream9", rows, false);
             }
@@ -32,12 +32,15 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
+    [InlineData("gated9", 128, false)]
+    [InlineData("gated9", 300, false)]
+    [InlineData("gated9", 601, false)]
     public void Gate_and_up_agree_with_float64(string name, int rows, bool norm)
     {
         // Parts of a tile of 64 gates, and several tiles.
         foreach (int inner in (int[])[8, 72, 1032])
         {
-            using Case c = new(name, rows, 2 * inner, norm, bias: rows % 2 == 1, headDim: 128);
+            using Case c = new(name, rows, 2 * inner, norm, bias: rows % 2 == 1 && name != "gated9", headDim: 128);
             ushort[] actual = c.Run(ProductEpilogue.SiluMul, Unwritten(rows * inner), default);
             for (int i = 0; i < actual.Length; i++)
             {
@@ -84,7 +87,7 @@ public sealed unsafe partial class OwnMatmulTests
         Assert.False(narrow.Supports(ProductEpilogue.RotateAndStore, shape));
         Assert.False(narrow.Supports(ProductEpilogue.SiluMul, shape with { Outputs = 24 }));
         Assert.True(narrow.Supports(ProductEpilogue.SiluMul, shape with { Outputs = 32 }));
-        Assert.False(narrow.Accepts(shape with { Rows = 65 }));
+        Assert.False(narrow.Accepts(shape with { Rows = 33 }));
     }
 
     [Theory]
@@ -207,7 +210,7 @@ public sealed unsafe partial class OwnMatmulTests
         /// <summary>Runs it twice, so that what the first run counted would disturb the second.</summary>
         public ushort[] Run(ProductEpilogue after, ushort[] before, RotaryTarget rotary)
         {
-            Assert.True(Kernel.Accepts(_shape) && Kernel.Supports(after, _shape));
+            Assert.True(Kernel.Supports(after, _shape));
             using DeviceBuffer output = Send(Device, before);
             FusedProduct product = new(_shape, _input.Address, _weight.Address, _bias.Address, output.Address, _takesNorm ? _norm.Address : 0, 1e-5f, after, rotary);
             Kernel.Load(_shape, after);

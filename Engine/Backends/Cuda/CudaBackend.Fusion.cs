@@ -95,7 +95,7 @@ internal sealed unsafe partial class CudaBackend
     /// <summary>Gives the waiting product its continuation, if it is the one that writes <paramref name="output"/> and its kernel can.</summary>
     private bool Continue(CudaTensor output, ProductEpilogue after, nint target, in RotaryTarget rotary)
     {
-        if (!Writes(output) || _waitingKernel is not { } kernel || !kernel.Supports(after, _waitingProduct.Shape))
+        if (!Writes(output) || !Fuses || _matmul.Followed(_waitingProduct.Shape, _waitingProduct.Bias, after) is not { } kernel)
         {
             return false;
         }

@@ -113,7 +113,8 @@ internal sealed unsafe partial class CudaBackend
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
                 MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head ? CublasLt.Real32F : _elementType, shape.Key.Bias);
-                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after) && !told)
+                Action? separately = after == ProductEpilogue.SiluMul ? () => LaunchGatedActivation(count, output.Address, output.Address, shape.Key.Outputs / 2) : null;
+                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after, separately) && !told)
                 {
                     told = true;
                     _options.Report?.Invoke("Timing matrix products for this model and GPU (first start only)");

@@ -225,8 +225,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         {
             LaunchProduct();
             LaunchNormOf(source);
-            int chunks = target.Columns / 8;
-            _silu.Launch(_device.Stream, (chunks + (2 * SiluThreads) - 1) / (2 * SiluThreads), _rows, SiluThreads, target.Address, source.Address, target.Columns);
+            LaunchGatedActivation(_rows, target.Address, source.Address, target.Columns);
         }
     }
 
@@ -325,6 +324,9 @@ internal sealed unsafe partial class CudaBackend : IBackend
             throw new CudaException($"The CUDA kernels read 8 elements at a time, but {name} has rows of {columns}; use the CPU backend for this model.");
         }
     }
+
+    private void LaunchGatedActivation(int rows, nint target, nint gateUp, int columns) =>
+        _silu.Launch(_device.Stream, ((columns / 8) + (2 * SiluThreads) - 1) / (2 * SiluThreads), rows, SiluThreads, target, gateUp, columns);
 
     private CudaTensor Load(HostTensor tensor)
     {

@@ -3,12 +3,12 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Products of up to 64 rows by Hopper's asynchronous matrix products, the weights brought by the copy engine through a ring in
+/// <summary>Products of up to 32 rows by Hopper's asynchronous matrix products, the weights brought by the copy engine through a ring in
 /// shared memory, with what follows them done in passing.</summary>
 /// <remarks>Every multiprocessor reads an equal share of the weights, whatever their shape; what the shares cut apart is put together in the order of the inputs.</remarks>
 internal sealed unsafe class HopperStreamMatmul : FusedMatmul
 {
-    private const int MaxRows = 64;
+    private const int MaxRows = 32;
     private const int TileOutputs = 128;
     private const int TileInputs = 64;
     private const int LineBytes = TileInputs * 2;
@@ -78,10 +78,10 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
         }
     }
 
-    private static int Tokens(int rows) => rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+    private static int Tokens(int rows) => rows <= 8 ? 8 : rows <= 16 ? 16 : 32;
 
     /// <summary>Two kernels fit a multiprocessor, so that the next one's ring fills while this one ends.</summary>
-    private static int Stages(int tokens) => tokens <= 16 ? 6 : tokens == 32 ? 5 : 4;
+    private static int Stages(int tokens) => tokens <= 16 ? 6 : 5;
 
     private static int SharedBytes(int tokens) => (Stages(tokens) * (((TileOutputs + tokens) * LineBytes) + 16)) + 1024;
 

@@ -9,7 +9,7 @@ internal sealed unsafe partial class Matmul
     private const int MostCandidates = 8;
 
     // Part of the file's name: what older kernels won or lost says nothing about newer ones.
-    private const int Generation = 3;
+    private const int Generation = 4;
 
     // What a kernel that does in passing what stands around a product saves beside it: a norm, a rotation, an activation or a residual sum in a kernel of its own.
     private const float FusionMilliseconds = 0.002f;
@@ -21,15 +21,17 @@ internal sealed unsafe partial class Matmul
     /// <summary>Times the candidates for a shape unless an earlier start did, and loads what was chosen.</summary>
     /// <param name="weights">Weights of this shape, taken in turn so that none stays in the device's cache.</param>
     /// <param name="after">What follows the product in a step; a kernel that does it in passing may take longer.</param>
+    /// <param name="separately">Queues what follows in a kernel of its own; without it, kernels that do nothing but both are left out.</param>
     /// <returns>True when it had to be timed.</returns>
-    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store)
+    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store, Action? separately = null)
     {
-        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after);
+        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately);
         if (Fused(shape, bias) is { } fused)
         {
             fused.Load(shape, fused.Supports(after, shape) ? after : ProductEpilogue.Store);
         }
 
+        Followed(shape, bias, after)?.Load(shape, after);
         return timed;
     }
 
@@ -92,7 +94,7 @@ internal sealed unsafe partial class Matmul
         return kept;
     }
 
-    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after)
+    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately)
     {
         MatmulPlan plan = new(shape);
         string key = Key(shape, after);
@@ -147,14 +149,65 @@ internal sealed unsafe partial class Matmul
         }
 
         _plans[shape] = plan;
-        _kept[key] = plan.Own?.Name ?? Text(chosen);
+        if (separately is not null && !(plan.Own is FusedMatmul chosenFused && chosenFused.Supports(after, shape)))
+        {
+            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately);
+        }
+
+        _kept[key] = (plan.Own?.Name ?? Text(chosen)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
         _changed = true;
         return true;
+    }
+
+    /// <summary>Times the kernels that only do a product together with what follows against both one after the other, by turns: the device's clock falls while it works.</summary>
+    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately)
+    {
+        MatmulShape shape = plan.Shape;
+        foreach (FusedMatmul candidate in _onlyFollowed)
+        {
+            if (!candidate.Supports(after, shape))
+            {
+                continue;
+            }
+
+            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after));
+            void Apart(nint weight)
+            {
+                Run(shape, input, weight, bias, output);
+                separately();
+            }
+
+            Together(weights[0]);
+            Apart(weights[0]);
+            float together = 0, apart = 0;
+            for (int turn = 0; turn < 3; turn++)
+            {
+                together += Time(repeats, weights, Together);
+                apart += Time(repeats, weights, Apart);
+            }
+
+            if (together < apart)
+            {
+                plan.Followed = candidate;
+            }
+        }
     }
 
     /// <summary>Takes over what an earlier start chose; false where the file's line means nothing to us.</summary>
     private bool Restore(MatmulPlan plan, string kept)
     {
+        int plus = kept.IndexOf('+', StringComparison.Ordinal);
+        if (plus >= 0)
+        {
+            plan.Followed = Array.Find(_onlyFollowed, f => f.Name == kept[(plus + 1)..]);
+            if (plan.Followed is null)
+            {
+                return false;
+            }
+
+            kept = kept[..plus];
+        }
+
         foreach (OwnMatmul own in _own)
         {
             if (own.Name == kept)

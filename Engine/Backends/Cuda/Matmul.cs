@@ -15,6 +15,7 @@ internal sealed unsafe partial class Matmul : IDisposable
     private readonly DeviceBuffer _workspace;
     private readonly Dictionary<MatmulShape, MatmulPlan> _plans = [];
     private readonly OwnMatmul[] _own;
+    private readonly FusedMatmul[] _onlyFollowed;
 
     /// <param name="headDim">Dimensions of a head, for products that rotate queries and keys in passing.</param>
     public Matmul(CudaDevice device, KernelCompiler compiler, string? cacheFolder, int headDim = 128)
@@ -27,6 +28,7 @@ internal sealed unsafe partial class Matmul : IDisposable
             HopperStreamMatmul.RunsOn(device) ? new HopperStreamMatmul(device, compiler, headDim) : new StreamMatmul(device, compiler),
             new SkinnyMatmul(device, compiler),
         ];
+        _onlyFollowed = HopperGatedMatmul.RunsOn(device) ? [new HopperGatedMatmul(device, compiler, headDim)] : [];
         nint library;
         CublasLt.Create(&library).Check();
         _library = library;
@@ -51,6 +53,14 @@ internal sealed unsafe partial class Matmul : IDisposable
     /// <summary>The kernel that computes this shape, if it is one that does in passing what stands around a product.</summary>
     public FusedMatmul? Fused(MatmulShape shape, nint bias) => Plan(shape, bias).Own as FusedMatmul;
 
+    /// <summary>The kernel for this shape where <paramref name="after"/> follows, or null where that has a kernel of its own.</summary>
+    public FusedMatmul? Followed(MatmulShape shape, nint bias, ProductEpilogue after)
+    {
+        MatmulPlan plan = Plan(shape, bias);
+        return plan.Own is FusedMatmul fused && fused.Supports(after, shape) ? fused
+            : plan.Followed is { } followed && followed.Supports(after, shape) ? followed : null;
+    }
+
     /// <summary>output[rows, outputs] = input × weightᵀ (+ bias).</summary>
     public void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output)
     {
@@ -74,7 +84,7 @@ internal sealed unsafe partial class Matmul : IDisposable
     public void Dispose()
     {
         _workspace.Dispose();
-        foreach (OwnMatmul own in _own)
+        foreach (OwnMatmul own in _own.Concat(_onlyFollowed))
         {
             own.Dispose();
         }
@@ -122,6 +132,7 @@ internal sealed unsafe partial class Matmul : IDisposable
             plan.Algorithm = above is { Own: null } ? above.Algorithm : plan.Candidates(_library, WorkspaceBytes, 1, bias)[0].Algorithm;
         }
 
+        plan.Followed = above?.Followed;
         _plans[shape] = plan;
         return plan;
     }

@@ -44,6 +44,9 @@ internal sealed unsafe class MatmulPlan
     /// <summary>The kernel of ours that was faster than any algorithm of the library, or null.</summary>
     public OwnMatmul? Own { get; set; }
 
+    /// <summary>The kernel that is faster than this one and a kernel for what follows, used only where that follows; or null.</summary>
+    public FusedMatmul? Followed { get; set; }
+
     /// <summary>Up to <paramref name="most"/> algorithms, best guess first.</summary>
     public CublasLt.MatmulCandidate[] Candidates(nint library, long workspaceBytes, int most, nint biasForCheck)
     {
