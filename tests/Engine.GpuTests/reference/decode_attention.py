@@ -76,6 +76,7 @@ if "--time" in sys.argv and not failed:
         gb = n * context * 8 * 128 * 4 / 1e9
         synchronize()
         t = graph_us(lambda: [run(c) for c in cases], per=copies)
-        print(f"{n:4} x {context:<6} {t:7.1f} us {gb / t * 1e3:.2f} TB/s", flush=True)
+        t2 = graph_us(lambda: [run(c, COPY_CHUNK="copy16_async_256") for c in cases], per=copies)
+        print(f"{n:4} x {context:<6} {t:7.1f} us {gb / t * 1e3:.2f} TB/s, with 256 bytes at once {t2:7.1f} us {gb / t2 * 1e3:.2f} TB/s", flush=True)
         del cases
 finish()
