@@ -27,10 +27,6 @@
 #define NTILES (HEAD_DIM / 8)
 #define CHUNKS (HEAD_DIM / 8)                    // 16-byte chunks of a row
 #define PART_FLOATS ((GROUP * (HEAD_DIM + 2) + 3) / 4 * 4)    // an unfinished result: weighted sums, then maximum and sum of each query
-#define FEW_SEQUENCES 2
-#ifndef COPY_CHUNK
-#define COPY_CHUNK copy16_async
-#endif
 #define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
 
@@ -92,8 +88,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart)
 {
+    // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
+    // attention ends first, and equal shares would no longer take equal time.
+    if (nextMayStart)
+        allow_next();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     // The step's integers were there before its first kernel began; so were the keys and values of all tokens but the newest.
@@ -103,10 +103,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         wait_for_previous();
         return;
     }
-    // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
-    // attention ends first, and equal shares would no longer take equal time.
-    if (items <= FEW_SEQUENCES)
-        allow_next();
     const Work work = { workSequences, tileStarts, contexts, window };
     const int totalTiles = tileStarts[items] * kvHeads;
     // Shares differ by at most one tile.
@@ -171,8 +167,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 int row = i / CHUNKS, chunk = i % CHUNKS;
                 bool valid = start + row < load.context;
                 u64 offset = base + row * HEAD_DIM + chunk * 8;
-                COPY_CHUNK(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
-                COPY_CHUNK(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
+                copy16_async_256(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
+                copy16_async_256(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
             }
             toLoad--;
             advance(load, work, items, kvHeads);
