@@ -57,7 +57,12 @@ internal sealed unsafe partial class CudaBackend
         }
 
         WaitingNorm norm = _waitingNorm;
-        bool takesNorm = tensor is not null && ReferenceEquals(norm.Output, tensor);
+        bool takesNorm = tensor is not null && ReferenceEquals(norm.Output, tensor) && norm.Weight!.Offset == 0;
+        if (!takesNorm)
+        {
+            LaunchNormOf(tensor);
+        }
+
         // The norm stays where it is: should something else read its output, it is launched after all.
         _waitingProduct = takesNorm
             ? new VectorProduct(shape, norm.Hidden!.Address, weight.Matrix, weight.Bias, output, norm.Weight!.Address, norm.Epsilon)
@@ -131,7 +136,7 @@ internal sealed unsafe partial class CudaBackend
 
     private void LaunchNorm(CudaTensor hidden, nint delta, CudaTensor weight, float epsilon, CudaTensor output)
     {
-        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta, weight.Address, hidden.Columns, epsilon, 0f);
+        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta, weight.Address, hidden.Columns, epsilon, weight.Offset);
     }
 
     /// <summary>Two 16-byte pieces of a row per thread keep the most bytes in flight.</summary>

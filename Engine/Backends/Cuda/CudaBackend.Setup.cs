@@ -44,52 +44,31 @@ internal sealed unsafe partial class CudaBackend
         CompileElementwise(layout.BlockSize);
         _matmul.Vector.BlockSize = layout.BlockSize;
         Tune();
-        _cosSin = Angles(rotary[0]);
+        _rotary = new CudaRotary(_device, rotary, _options.MaxContextTokens, _options.MaxStepTokens);
         _cache = new CudaKvCache(_device, layout);
         _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
+        _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks);
         _device.Synchronize();
     }
 
     private void CompileElementwise(int blockSize)
     {
-        int hidden = _options.Config.HiddenSize, threads = NormThreads(hidden);
+        // Norms of compressed queries are narrower or wider than the residual stream's: the kernel must hold both.
+        int hidden = Math.Max(_options.Config.HiddenSize, _options.Config.Latent?.QueryRank ?? 0), threads = NormThreads(hidden);
         _elementwise = new CudaModule(_device, _compiler.Compile("elementwise.cu",
             $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
             $"NORM_THREADS={threads}", $"NORM_CHUNKS={((hidden / 8) + threads - 1) / threads}"));
         _embed = _elementwise.Kernel("embed", overlaps: true);
         _norm = _elementwise.Kernel("add_rms_norm", overlaps: true);
         _rope = _elementwise.Kernel("rope_store_kv", overlaps: true);
-        _silu = _elementwise.Kernel("silu_mul", overlaps: true);
+        _gates = [.. ActivationKernels.Select(name => _elementwise.Kernel(name, overlaps: true))];
+        _capLogits = _elementwise.Kernel("cap_logits", overlaps: true);
         _gather = _elementwise.Kernel("gather_rows", overlaps: true);
         _copyBlocks = _elementwise.Kernel("copy_blocks");
         _feedBack = _elementwise.Kernel("feed_back");
         _fill = _elementwise.Kernel("fill_random");
-    }
-
-    /// <summary>Cosine and sine of every position: [positions, headDim / 2] pairs of float32.</summary>
-    private DeviceBuffer Angles(RotaryFrequencies rotary)
-    {
-        int half = _layout.HeadDim / 2, positions = _options.MaxContextTokens;
-        float[] table = new float[(long)positions * half * 2];
-        Parallel.For(0, positions, position =>
-        {
-            Span<float> cosine = stackalloc float[half], sine = stackalloc float[half];
-            rotary.Angles(position, position + 1, cosine, sine);
-            Span<float> row = table.AsSpan(position * half * 2, half * 2);
-            for (int i = 0; i < half; i++)
-            {
-                row[2 * i] = cosine[i];
-                row[(2 * i) + 1] = sine[i];
-            }
-        });
-        DeviceBuffer buffer = new(_device, (long)table.Length * sizeof(float), "rotary angles");
-        fixed (float* source = table)
-        {
-            Driver.CopyToDeviceAsync(buffer.Address, source, (nuint)buffer.Bytes, _device.Stream).Check();
-            _device.Synchronize();
-        }
-
-        return buffer;
+        _ropeModule = new CudaModule(_device, _compiler.Compile("rope_heads.cu", $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}"));
+        _ropeHeads = _ropeModule.Kernel("rope_heads", overlaps: true);
     }
 
     /// <summary>Finds the fastest algorithm of each matrix product for the row counts that steps will have.</summary>
@@ -161,6 +140,6 @@ internal sealed unsafe partial class CudaBackend
         }
 
         int?[] windows = [.. _options.Config.SlidingWindows.Distinct()];
-        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention!.QueryTile);
+        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention!.QueryTile, _rotary!.LengthDependentKinds);
     }
 }

@@ -7,5 +7,8 @@ internal sealed class CudaTensor(int rows, int columns, nint address, DeviceBuff
 {
     public nint Address { get; } = address;
 
+    /// <summary>Added to every element by the kernels that read it: Gemma stores norm weights less one, and 16 bits would not hold the sum.</summary>
+    public float Offset { get; init; }
+
     public override void Dispose() => owned?.Dispose();
 }

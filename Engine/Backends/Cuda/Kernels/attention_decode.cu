@@ -29,6 +29,13 @@
 #define PART_FLOATS (GROUP * (HEAD_DIM + 2))     // an unfinished result: weighted sums, maximum, sum
 #define HIGH_ROWS (GROUP > 8)
 
+// What a head's sink takes of the softmax: a score that has no value behind it.
+#if SINKS
+#define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
+#else
+#define SINK_SHARE(row, best) 0.f
+#endif
+
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
 
@@ -77,12 +84,19 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
+#if SOFT_CAP || SINKS
+    , float softCap, const elem *__restrict__ sinks
+#endif
+    )
 {
     allow_next();
     wait_for_previous();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+#if SOFT_CAP
+    const float capSlope = 2.f * scaleLog2 / softCap, capLog2 = softCap * LOG2E;
+#endif
     const int items = *itemCount, maxBlocks = *tableStride;
     if (items == 0)
         return;
@@ -228,7 +242,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 #pragma unroll
                 for (int j = 0; j < 2; j++)
                 {
+#if SOFT_CAP
+                    float s = soft_cap(scores[n][half * 2 + j], capSlope, capLog2);
+#else
                     float s = scores[n][half * 2 + j] * scaleLog2;
+#endif
                     int t = token + n * 8 + j;
                     if (ragged && (t >= compute.context || t < compute.first))
                         s = NEG_INF;
@@ -331,6 +349,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 }
                 if (whole)
                 {
+                    sum += SINK_SHARE(row, best);
                     out[i] = from_float(value / sum);
                 }
                 else
@@ -384,6 +403,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                             sum = sum * a + s * b;
                             best = next;
                         }
+                        sum += SINK_SHARE(row, best);
                         out[i] = from_float(value / sum);
                     }
                 }

@@ -29,7 +29,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ tileSequences, const int *__restrict__ tileQueries,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
+#if SOFT_CAP || SINKS
+    , float softCap, const elem *__restrict__ sinks
+#endif
+    )
 {
     allow_next();
     wait_for_previous();
@@ -41,6 +45,10 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     const int sequence = tileSequences[blockIdx.x], firstQuery = tileQueries[blockIdx.x];
     const int head = blockIdx.y, kvHead = head / GROUP;
+#if SOFT_CAP
+    const float capSlope = 2.f * scaleLog2 / softCap, capLog2 = softCap * LOG2E;
+    scaleLog2 = 1.f;                             // capped scores are to base 2
+#endif
     const int heads = kvHeads * GROUP;
     const int tokenStart = queryStarts[sequence];
     const int queries = queryStarts[sequence + 1] - tokenStart;
@@ -85,6 +93,13 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
 #pragma unroll
     for (int m = 0; m < ROW_TILES; m++)
         maximum[m][0] = maximum[m][1] = NEG_INF, total[m][0] = total[m][1] = 0.f;
+#if SINKS
+    // The sink comes first, as a score that has no value behind it; one lane of a row counts it.
+    const float sink = to_float(sinks[head]) * LOG2E / scaleLog2;
+#pragma unroll
+    for (int m = 0; m < ROW_TILES; m++)
+        maximum[m][0] = maximum[m][1] = sink, total[m][0] = total[m][1] = (lane & 3) == 0 ? 1.f : 0.f;
+#endif
 
     const int warpRow = warp * ROW_TILES * 16;
     const u32 queryAddress = shared_address(queryShared + (warpRow + (lane & 15)) * ROW + (lane >> 4) * 8);
@@ -122,6 +137,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
                 }
             }
         }
+
+#if SOFT_CAP
+#pragma unroll
+        for (int m = 0; m < ROW_TILES; m++)
+#pragma unroll
+            for (int n = 0; n < KEY_TILE / 8; n++)
+#pragma unroll
+                for (int j = 0; j < 4; j++)
+                    scores[m][n][j] = soft_cap(scores[m][n][j], capSlope, capLog2);
+#endif
 
         // Only tiles that cross the diagonal or the window's edge need the mask.
         bool masked = start + KEY_TILE > offset + firstQuery + 1
