@@ -95,6 +95,11 @@ internal interface IBackend : IDisposable
     /// <summary>output = activation(gate) × up, where a row of <paramref name="gateUp"/> is gate then up.</summary>
     void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output);
 
+    /// <summary>Told of each layer's experts before the KV cache is made: a device may want room for their results, and need not time their products.</summary>
+    void PrepareMoe(MoeWeights weights)
+    {
+    }
+
     /// <summary>output = Σ weight × expert(input) over the experts that the router chooses for each token, + shared expert(input).</summary>
     /// <param name="input">[tokens, hidden]</param>
     /// <param name="output">[tokens, hidden]</param>

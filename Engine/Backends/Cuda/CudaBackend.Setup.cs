@@ -62,6 +62,7 @@ internal sealed unsafe partial class CudaBackend
         _norm = _elementwise.Kernel("add_rms_norm", overlaps: true);
         _rope = _elementwise.Kernel("rope_store_kv", overlaps: true);
         _gates = [.. ActivationKernels.Select(name => _elementwise.Kernel(name, overlaps: true))];
+        _clampedGate = _elementwise.Kernel("clamped_mul", overlaps: true);
         _capLogits = _elementwise.Kernel("cap_logits", overlaps: true);
         _gather = _elementwise.Kernel("gather_rows", overlaps: true);
         _copyBlocks = _elementwise.Kernel("copy_blocks");
@@ -75,11 +76,11 @@ internal sealed unsafe partial class CudaBackend
     private void Tune()
     {
         List<int> rows = [.. _graphs.Buckets, .. PromptRows.Where(r => r > _options.MaxSequences && r < _options.MaxStepTokens), _options.MaxStepTokens];
-        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0, Head: l.Outputs == _options.Config.VocabularySize)).ToList();
+        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0 && !l.FloatOutput, Head: l.Outputs == _options.Config.VocabularySize, l.FloatOutput)).ToList();
         int most = Math.Max(_options.MaxStepTokens, _options.MaxSequences);
         long inputElements = (long)most * _linears.Max(l => l.Inputs);
         long outputBytes = Math.Max(
-            (long)most * _linears.Where(l => l.Outputs != _options.Config.VocabularySize).Select(l => l.Outputs).DefaultIfEmpty(8).Max() * 2,
+            (long)most * _linears.Where(l => l.Outputs != _options.Config.VocabularySize).Select(l => l.Outputs * (l.FloatOutput ? 2 : 1)).DefaultIfEmpty(8).Max() * 2,
             (long)_options.MaxSequences * _options.Config.VocabularySize * sizeof(float));
         using DeviceBuffer input = new(_device, inputElements * 2, "tuning");
         using DeviceBuffer output = new(_device, outputBytes, "tuning");
@@ -90,7 +91,7 @@ internal sealed unsafe partial class CudaBackend
             List<nint> weights = [.. shape.Take(16).Select(l => l.Matrix)];
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
-                MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head ? CublasLt.Real32F : _elementType, shape.Key.Bias);
+                MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head || shape.Key.FloatOutput ? CublasLt.Real32F : _elementType, shape.Key.Bias);
                 if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address) && !told)
                 {
                     told = true;

@@ -33,6 +33,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private CudaModule? _ropeModule;
     private CudaKernel _ropeHeads;
     private CudaKernel[] _gates = [];
+    private CudaKernel _clampedGate;
     private CudaKernel _capLogits;
     private CudaKernel _gather;
     private CudaKernel _copyBlocks;
@@ -118,13 +119,23 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
     public DeviceTensor LoadTable(HostTensor table, bool mayReference)
     {
+        _device.MakeCurrent();
         RequireMultiple(table.Columns, table.Name);
-        return Load(table);
+        DeviceBuffer buffer = new(_device, table.ElementCount * 2, table.Name);
+        _uploader.Upload(table, buffer.Address);
+        return new CudaTensor(table.Rows, table.Columns, buffer.Address, buffer);
     }
 
     public DeviceTensor ShareTable(LinearWeight matrix) => new CudaTensor(matrix.Outputs, matrix.Inputs, ((CudaLinearWeight)matrix).Matrix, null);
 
-    public DeviceTensor LoadVector(HostTensor vector, float offset) => Load(vector, offset);
+    public DeviceTensor LoadVector(HostTensor vector, float offset)
+    {
+        _device.MakeCurrent();
+        DeviceBuffer buffer = new(_device, vector.ElementCount * 2, vector.Name);
+        _uploader.Upload(vector, buffer.Address);
+        DeviceBuffer precise = DeviceBuffer.Of<float>(_device, WeightUploader.Widen(vector), vector.Name);
+        return new CudaTensor(vector.Rows, vector.Columns, buffer.Address, buffer) { Offset = offset, Precise = precise };
+    }
 
     public DeviceTensor Allocate(int rows, int columns)
     {
@@ -240,8 +251,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
     public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output) => throw Unsupported("latent attention");
 
-    public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) => throw Unsupported("a mixture of experts");
-
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
     {
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
@@ -249,8 +258,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         {
             LaunchProduct();
             LaunchNormOf(source);
-            int chunks = target.Columns / 8;
-            _gates[(int)activation].Launch(_device.Stream, (chunks + (2 * GateThreads) - 1) / (2 * GateThreads), _rows, GateThreads, target.Address, source.Address, target.Columns);
+            Gate(activation, null, _rows, target.Columns, source.Address, target.Address);
         }
     }
 
@@ -317,6 +325,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _uploader.Dispose();
         _sampler?.Dispose();
         _attention?.Dispose();
+        _moe?.Dispose();
         _cache?.Dispose();
         _arena?.Dispose();
         _rotary?.Dispose();
@@ -354,14 +363,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
         {
             throw new CudaException($"The CUDA kernels read 8 elements at a time, but {name} has rows of {columns}; use the CPU backend for this model.");
         }
-    }
-
-    private CudaTensor Load(HostTensor tensor, float offset = 0)
-    {
-        _device.MakeCurrent();
-        DeviceBuffer buffer = new(_device, tensor.ElementCount * 2, tensor.Name);
-        _uploader.Upload(tensor, buffer.Address);
-        return new CudaTensor(tensor.Rows, tensor.Columns, buffer.Address, buffer) { Offset = offset };
     }
 
     private void CopyBlocks(Batch batch)
