@@ -80,6 +80,11 @@ internal interface IBackend : IDisposable
     /// <param name="output">[tokens, heads × headDim]</param>
     void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output);
 
+    /// <summary>The same as <see cref="PrepareMoe"/> of each layer's projections.</summary>
+    void PrepareLatent(LatentWeights weights)
+    {
+    }
+
     /// <summary>Latent attention's counterpart of <see cref="RopeAndStoreKv"/>: norms the compressed vectors, turns the position parts of
     /// queries (in place) and keys, and stores at SlotMapping.</summary>
     /// <param name="query">[tokens, heads × <see cref="LatentLayout.QueryDim"/>], each head's content then position part.</param>

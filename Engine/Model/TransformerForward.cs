@@ -48,6 +48,11 @@ internal sealed class TransformerForward : IDisposable
             {
                 backend.PrepareMoe(moe);
             }
+
+            if (layer.Latent is { } attention)
+            {
+                backend.PrepareLatent(attention.Attention);
+            }
         }
     }
 

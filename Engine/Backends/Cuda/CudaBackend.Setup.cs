@@ -46,8 +46,16 @@ internal sealed unsafe partial class CudaBackend
         Tune();
         _rotary = new CudaRotary(_device, rotary, _options.MaxContextTokens, _options.MaxStepTokens);
         _cache = new CudaKvCache(_device, layout);
-        _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
-        _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks);
+        if (layout.Latent is null)
+        {
+            _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
+            _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks);
+        }
+        else
+        {
+            _latent!.Use(_cache, _compiler);
+        }
+
         _device.Synchronize();
     }
 
@@ -141,6 +149,6 @@ internal sealed unsafe partial class CudaBackend
         }
 
         int?[] windows = [.. _options.Config.SlidingWindows.Distinct()];
-        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention!.QueryTile, _rotary!.LengthDependentKinds);
+        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention?.QueryTile ?? 128, _rotary!.LengthDependentKinds);
     }
 }

@@ -247,10 +247,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording);
     }
 
-    public void RopeAndStoreLatent(Batch batch, int layer, DeviceTensor query, DeviceTensor compressed, LatentWeights weights) => throw Unsupported("latent attention");
-
-    public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output) => throw Unsupported("latent attention");
-
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
     {
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
@@ -326,6 +322,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _sampler?.Dispose();
         _attention?.Dispose();
         _moe?.Dispose();
+        _latent?.Dispose();
         _cache?.Dispose();
         _arena?.Dispose();
         _rotary?.Dispose();
@@ -399,7 +396,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         {
             if (i == count || (i > first && (touched.Contains(pairs[2 * i]) || touched.Contains(pairs[(2 * i) + 1]))))
             {
-                _copyBlocks.Launch(_device.Stream, i - first, 2 * _cache!.Layout.LayerCount, 256, _cache.Addresses, _copies.Address + (first * 2 * sizeof(int)), _cache.BlockElements);
+                _copyBlocks.Launch(_device.Stream, i - first, _cache!.TensorCount, 256, _cache.Addresses, _copies.Address + (first * 2 * sizeof(int)), _cache.BlockElements);
                 touched.Clear();
                 first = i;
             }
@@ -412,7 +409,4 @@ internal sealed unsafe partial class CudaBackend : IBackend
             }
         }
     }
-
-    /// <summary>Models that need it are refused before their weights are read; this names what was asked for all the same.</summary>
-    private static NotSupportedException Unsupported(string what) => new($"The CUDA backend has no kernels for {what}; use the device cpu.");
 }

@@ -19,7 +19,8 @@ internal static class CudaSupport
     {
         if (config.Latent is not null)
         {
-            yield return "latent attention";
+            yield break;
         }
+        yield break;
     }
 }
