@@ -82,7 +82,7 @@ internal sealed unsafe class CudaAttention : IDisposable
     {
         int? window = settings.Window;
         int slidingWindow = window ?? 0;
-        float scale = settings.Scale, softCap = settings.SoftCap ?? 0;
+        float scale = settings.Scale, capLog2 = (settings.SoftCap ?? 0) * Log2E, capSlope = 2 * scale * Log2E / (settings.SoftCap ?? 1);
         nint sinks = ((CudaTensor?)settings.Sinks)?.Address ?? 0;
         Kernels kernels = Of(settings.SoftCap is not null, sinks != 0);
         if (arena.DecodeItems > 0 || recording)
@@ -90,7 +90,7 @@ internal sealed unsafe class CudaAttention : IDisposable
             kernels.Decode.Launch(_device.Stream, _decodeGrid, 1, DecodeThreads,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
                 arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
-                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, softCap, sinks);
+                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
 
         if (arena.PromptTiles == 0 || recording)
@@ -105,13 +105,13 @@ internal sealed unsafe class CudaAttention : IDisposable
             CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? kernels.ShortPrompt : kernels.Prompt;
             kernel.Launch(_device.Stream, Math.Min(work, _device.Multiprocessors), 1, 384,
                 output.Address, QueryMap, KeyMap(layer), ValueMap(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, softCap, sinks);
+                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
         else
         {
             kernels.Prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, softCap, sinks);
+                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
     }
 

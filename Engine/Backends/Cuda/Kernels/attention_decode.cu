@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
     const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
 #if SOFT_CAP || SINKS
-    , float softCap, const elem *__restrict__ sinks
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
     )
 {
@@ -94,9 +94,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     wait_for_previous();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-#if SOFT_CAP
-    const float capSlope = 2.f * scaleLog2 / softCap, capLog2 = softCap * LOG2E;
-#endif
     const int items = *itemCount, maxBlocks = *tableStride;
     if (items == 0)
         return;

@@ -31,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     const int *__restrict__ contexts, const int *__restrict__ tileSequences, const int *__restrict__ tileQueries,
     const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
 #if SOFT_CAP || SINKS
-    , float softCap, const elem *__restrict__ sinks
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
     )
 {
@@ -46,7 +46,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     const int sequence = tileSequences[blockIdx.x], firstQuery = tileQueries[blockIdx.x];
     const int head = blockIdx.y, kvHead = head / GROUP;
 #if SOFT_CAP
-    const float capSlope = 2.f * scaleLog2 / softCap, capLog2 = softCap * LOG2E;
     scaleLog2 = 1.f;                             // capped scores are to base 2
 #endif
     const int heads = kvHeads * GROUP;

@@ -68,7 +68,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
     const int *__restrict__ tileSequences, const int *__restrict__ tileQueries, int workCount,
     const int *__restrict__ tableStride, int blockCount, int kvHeads, int window, float scaleLog2
 #if SOFT_CAP || SINKS
-    , float softCap, const elem *__restrict__ sinks
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
     )
 {
@@ -82,7 +82,6 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
     const int heads = kvHeads * GROUP;
     const int warpgroup = threadIdx.x >> 7;
 #if SOFT_CAP
-    const float capSlope = 2.f * scaleLog2 / softCap, capLog2 = softCap * LOG2E;
     scaleLog2 = 1.f;                             // capped scores are to base 2
 #endif
 
