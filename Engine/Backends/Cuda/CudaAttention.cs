@@ -5,11 +5,12 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <summary>Paged attention on the device: sequences with one new token by the split decode kernel, prompt chunks by a tensor-core kernel.</summary>
 internal sealed unsafe class CudaAttention : IDisposable
 {
+    public const int MaxHeadDim = 256;
+    public const int MaxGroup = 16;
+
     private const int DecodeThreads = 128;
-    private const int DecodeWarps = 4;
     private const int WarpTokens = 16;
     private const int DecodeCtasPerMultiprocessor = 2;
-    private const int KeyTile = 64;
     private const int HopperKeyTile = 128;
 
     // Tiles of queries with fewer keys before them gain from running into one another, those with more lose. Measured on an H200:
@@ -22,6 +23,7 @@ internal sealed unsafe class CudaAttention : IDisposable
     private readonly AttentionLayout _layout;
     private readonly KernelCompiler _compiler;
     private readonly Dictionary<(bool SoftCap, bool Sinks), Kernels> _kernels = [];
+    private readonly AttentionTiling _tiling;
     private readonly bool _hopper;
     private readonly bool _fp16;
     private readonly int _decodeGrid;
@@ -37,13 +39,14 @@ internal sealed unsafe class CudaAttention : IDisposable
         _fp16 = fp16;
         _layout = cache.Layout.Attention;
         int dim = _layout.HeadDim, group = _layout.GroupSize, block = cache.Layout.BlockSize;
-        if (dim % 16 != 0 || dim > 256 || group > 16 || block % WarpTokens != 0)
+        if (dim % 8 != 0 || dim > MaxHeadDim || group > MaxGroup || block % WarpTokens != 0)
         {
-            throw new CudaException($"The CUDA attention kernels take head dims that are multiples of 16 up to 256, up to 16 query heads per key head and blocks of a multiple of 16 tokens; "
+            throw new CudaException($"The CUDA attention kernels take head dims that are multiples of 8 up to {MaxHeadDim}, up to {MaxGroup} query heads per key head and blocks of a multiple of {WarpTokens} tokens; "
                 + $"the model has head dim {dim} and {group} query heads per key head, and blocks have {block} tokens. Use the CPU backend.");
         }
 
         _compiler = compiler;
+        _tiling = AttentionTiling.For(_layout, device.MaxSharedBytesPerBlock);
         _decodeGrid = device.Multiprocessors * DecodeCtasPerMultiprocessor;
         _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * group * (dim + 2) * sizeof(float), "partial results of attention");
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
@@ -64,7 +67,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         }
         else
         {
-            QueryTile = dim > 128 ? 64 : 128;
+            QueryTile = _tiling.QueryTile;
         }
     }
 
@@ -132,7 +135,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         {
             string[] definitions = [$"HEAD_DIM={_layout.HeadDim}", $"GROUP={_layout.GroupSize}", $"BLOCK_SIZE={_cache.Layout.BlockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
                 .. softCap ? (string[])["SOFT_CAP=1"] : [], .. sinks ? (string[])["SINKS=1"] : []];
-            kernels = new Kernels(_device, _compiler, definitions, _layout, QueryTile, _hopper);
+            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper);
             _kernels[(softCap, sinks)] = kernels;
         }
 
@@ -158,11 +161,10 @@ internal sealed unsafe class CudaAttention : IDisposable
     {
         private readonly List<CudaModule> _modules = [];
 
-        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, int queryTile, bool hopper)
+        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper)
         {
-            int dim = layout.HeadDim, stages = dim > 128 ? 2 : dim > 96 ? 3 : 4;
-            int decodeShared = (DecodeWarps * stages * 2 * WarpTokens * (dim + 8) * 2) + (DecodeWarps * layout.GroupSize * (dim + 2) * sizeof(float));
-            Decode = Kernel("attention_decode", decodeShared);
+            int dim = layout.HeadDim;
+            Decode = Kernel("attention_decode", tiling.DecodeSharedBytes(layout), $"STAGES={tiling.DecodeStages}");
             if (hopper)
             {
                 int shared = (2 * 128 * dim * 2) + (4 * HopperKeyTile * dim * 2) + 96 + 1024;
@@ -171,7 +173,7 @@ internal sealed unsafe class CudaAttention : IDisposable
             }
             else
             {
-                Prompt = Kernel("attention_prompt", (queryTile + (4 * KeyTile)) * (dim + 8) * 2);
+                Prompt = Kernel("attention_prompt", tiling.PromptSharedBytes(layout), $"ROW_TILES={tiling.QueryTiles}", $"KEY_TILE={tiling.KeyTile}");
             }
 
             CudaKernel Kernel(string name, int sharedBytes, params ReadOnlySpan<string> more)

@@ -21,11 +21,12 @@
 #ifndef STAGES
 #define STAGES (HEAD_DIM > 128 ? 2 : HEAD_DIM > 96 ? 3 : 4)
 #endif
-#define ROW (HEAD_DIM + 8)                       // padded by 16 bytes: ldmatrix without bank conflicts
+#define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
+#define ROW (PADDED + 8)                         // padded by 16 bytes: ldmatrix without bank conflicts
 #define STAGE_ELEMS (2 * WARP_TOKENS * ROW)      // keys, then values, of one warp
-#define KSTEPS (HEAD_DIM / 16)
-#define NTILES (HEAD_DIM / 8)
-#define CHUNKS (HEAD_DIM / 8)                    // 16-byte chunks of a row
+#define KSTEPS (PADDED / 16)
+#define NTILES (PADDED / 8)
+#define CHUNKS (PADDED / 8)                      // 16-byte chunks of a row
 #define PART_FLOATS (GROUP * (HEAD_DIM + 2))     // an unfinished result: weighted sums, maximum, sum
 #define HIGH_ROWS (GROUP > 8)
 
@@ -150,7 +151,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             for (int i = lane; i < WARP_TOKENS * CHUNKS; i += 32)
             {
                 int row = i / CHUNKS, chunk = i % CHUNKS;
-                bool valid = start + row < load.context;
+                bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
                 u64 offset = base + row * HEAD_DIM + chunk * 8;
                 copy16_async(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
                 copy16_async(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
@@ -187,11 +188,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 const elem *p = q + row * HEAD_DIM + k * 16 + column;
                 bool low = row < GROUP;
                 query[k][0] = low ? *reinterpret_cast<const u32 *>(p) : 0;
-                query[k][1] = low ? *reinterpret_cast<const u32 *>(p + 8) : 0;
+                bool upper = PADDED == HEAD_DIM || k * 16 + 8 < HEAD_DIM;
+                query[k][1] = low && upper ? *reinterpret_cast<const u32 *>(p + 8) : 0;
 #if HIGH_ROWS
                 bool high = row + 8 < GROUP;
                 query[k][2] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM) : 0;
-                query[k][3] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM + 8) : 0;
+                query[k][3] = high && upper ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM + 8) : 0;
 #endif
             }
 #pragma unroll
@@ -315,7 +317,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 {
                     float *destination = mergeSums + (warp * GROUP + row) * HEAD_DIM + (lane & 3) * 2;
 #pragma unroll
-                    for (int n = 0; n < NTILES; n++)
+                    for (int n = 0; n < HEAD_DIM / 8; n++)
                         *reinterpret_cast<float2 *>(destination + n * 8) = make_float2(sums[n][half * 2], sums[n][half * 2 + 1]);
                     if ((lane & 3) == 0)
                     {

@@ -16,13 +16,20 @@
 #endif
 
 #define WARPS 4
+// The host takes less of both where shared memory is small.
+#ifndef ROW_TILES
 #define ROW_TILES (HEAD_DIM > 128 ? 1 : 2)       // 16-row tiles per warp
+#endif
 #define QUERY_TILE (WARPS * ROW_TILES * 16)
+#ifndef KEY_TILE
 #define KEY_TILE 64
-#define ROW (HEAD_DIM + 8)
-#define KSTEPS (HEAD_DIM / 16)
-#define NTILES (HEAD_DIM / 8)
-#define CHUNKS (HEAD_DIM / 8)
+#endif
+#define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
+#define ROW (PADDED + 8)
+#define KSTEPS (PADDED / 16)
+#define NTILES (PADDED / 8)
+#define CHUNKS (PADDED / 8)
+#define INSIDE(chunk) (PADDED == HEAD_DIM || (chunk) * 8 < HEAD_DIM)
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     elem *__restrict__ output, const elem *__restrict__ qkv,
@@ -67,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
         int row = i / CHUNKS, chunk = i % CHUNKS;
         bool valid = firstQuery + row < queries;
         const elem *source = qkv + (u64)(tokenStart + (valid ? firstQuery + row : 0)) * qkvRow + head * HEAD_DIM + chunk * 8;
-        copy16_async(shared_address(queryShared + row * ROW + chunk * 8), source, valid);
+        copy16_async(shared_address(queryShared + row * ROW + chunk * 8), source, valid && INSIDE(chunk));
     }
     const u32 keyBase = shared_address(keyShared), valueBase = shared_address(valueShared);
     auto load_keys = [&](int start, int buffer) {
@@ -80,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             int block = valid ? table[token / BLOCK_SIZE] : 0;
             u64 source = ((u64)(block * kvHeads + kvHead) * BLOCK_SIZE + token % BLOCK_SIZE) * HEAD_DIM + chunk * 8;
             u32 destination = ((buffer * KEY_TILE + row) * ROW + chunk * 8) * 2;
-            copy16_async(keyBase + destination, keys + source, valid);
-            copy16_async(valueBase + destination, values + source, valid);
+            copy16_async(keyBase + destination, keys + source, valid && INSIDE(chunk));
+            copy16_async(valueBase + destination, values + source, valid && INSIDE(chunk));
         }
         commit_copies();
     };
@@ -238,7 +245,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             {
                 elem *destination = output + (u64)(tokenStart + row) * heads * HEAD_DIM + head * HEAD_DIM + (lane & 3) * 2;
 #pragma unroll
-                for (int n = 0; n < NTILES; n++)
+                for (int n = 0; n < HEAD_DIM / 8; n++)
                     *reinterpret_cast<u32 *>(destination + n * 8) = pack2(sums[m][n][half * 2] * inverse, sums[m][n][half * 2 + 1] * inverse);
             }
         }
