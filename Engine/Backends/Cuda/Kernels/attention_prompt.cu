@@ -2,7 +2,7 @@
 // In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
 // Grid: (tiles of QUERY_TILE queries, heads), 128 threads; a chunk may start anywhere in its sequence (offset = context - queries).
 // Source: Dao 2023 (FlashAttention-2), algorithm 1.
-// Test: tests/Engine.GpuTests/Kernels/AttentionPromptTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
 
 #ifndef HEAD_DIM

@@ -2,7 +2,7 @@
 // In, out: as attention_prompt.cu; keys, values and queries are read through tensor maps (128-byte swizzle).
 // Grid: persistent, one CTA of 3 warpgroups per multiprocessor (one loads, two compute 64 queries each); work = (query tile, head), longest first.
 // Source: Shah et al. 2024 (FlashAttention-3): warp specialisation, softmax of one tile under the products of its neighbours.
-// Test: tests/Engine.GpuTests/Kernels/AttentionPromptTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
 

@@ -2,7 +2,7 @@
 // Rows are [hidden] elements (bf16 or fp16); weights have the element type; sums in float32.
 // Grid: one CTA per row (embed, norms, rope, gather) or pieces of rows (activations); block: see each kernel.
 // Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs), Shazeer 2020 (gated activations).
-// Test: tests/Engine.GpuTests/Kernels/ElementwiseTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
 #include "primitives.cuh"
 #include "activations.cuh"
 
