@@ -51,6 +51,11 @@ internal static class BackendFactory
         if (parts[0] == "cuda" && parts.Length <= 2 && int.TryParse(parts.Length == 2 ? parts[1] : "0", out var device))
         {
             RequireStoredWeights(options);
+            if (options.BlockSize % 16 != 0)
+            {
+                throw new ArgumentException($"BlockSize {options.BlockSize} is not supported on a GPU, whose kernels take 16 tokens at a time; supported: multiples of 16.", nameof(options));
+            }
+
             return Cuda(options, config, device);
         }
 

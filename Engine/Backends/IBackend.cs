@@ -80,6 +80,11 @@ internal interface IBackend : IDisposable
     /// <param name="output">[tokens, heads × headDim]</param>
     void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output);
 
+    /// <summary>The same as <see cref="PrepareMoe"/> of each layer's projections.</summary>
+    void PrepareLatent(LatentWeights weights)
+    {
+    }
+
     /// <summary>Latent attention's counterpart of <see cref="RopeAndStoreKv"/>: norms the compressed vectors, turns the position parts of
     /// queries (in place) and keys, and stores at SlotMapping.</summary>
     /// <param name="query">[tokens, heads × <see cref="LatentLayout.QueryDim"/>], each head's content then position part.</param>
@@ -94,6 +99,11 @@ internal interface IBackend : IDisposable
 
     /// <summary>output = activation(gate) × up, where a row of <paramref name="gateUp"/> is gate then up.</summary>
     void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output);
+
+    /// <summary>Told of each layer's experts before the KV cache is made: a device may want room for their results, and need not time their products.</summary>
+    void PrepareMoe(MoeWeights weights)
+    {
+    }
 
     /// <summary>output = Σ weight × expert(input) over the experts that the router chooses for each token, + shared expert(input).</summary>
     /// <param name="input">[tokens, hidden]</param>

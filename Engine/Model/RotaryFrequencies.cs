@@ -48,6 +48,9 @@ internal sealed class RotaryFrequencies
     /// <summary>Frequencies depend on the length of the sequence.</summary>
     public bool DependsOnLength => _config.Type is RopeType.Dynamic or RopeType.LongRope;
 
+    /// <summary>Past the length where frequencies begin to change, they do with each token.</summary>
+    public bool HasRegimeOfEachLength => _config.Type == RopeType.Dynamic;
+
     /// <summary>Queries grow with their position.</summary>
     public bool ScalesQueries => _config.QueryScalingBeta != 0;
 

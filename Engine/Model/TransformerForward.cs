@@ -41,6 +41,19 @@ internal sealed class TransformerForward : IDisposable
             _gateUp = backend.Allocate(maxTokens, 2 * config.IntermediateSize);
             _activated = backend.Allocate(maxTokens, config.IntermediateSize);
         }
+
+        foreach (var layer in weights.Layers)
+        {
+            if (layer.Moe is { } moe)
+            {
+                backend.PrepareMoe(moe);
+            }
+
+            if (layer.Latent is { } attention)
+            {
+                backend.PrepareLatent(attention.Attention);
+            }
+        }
     }
 
     /// <summary>Sees the embeddings ("embed"), the residual stream after each layer ("layer0" …) and the normed result ("norm"), to find where a mismatch begins.</summary>

@@ -10,6 +10,14 @@ public sealed class KernelCompilationTests(ITestOutputHelper output)
     [
         "HEAD_DIM=128 GROUP=4 BLOCK_SIZE=64 ELEM_FP16=0", "HEAD_DIM=128 GROUP=5 BLOCK_SIZE=16 ELEM_FP16=1",
         "HEAD_DIM=64 GROUP=8 BLOCK_SIZE=64 ELEM_FP16=0", "HEAD_DIM=96 GROUP=1 BLOCK_SIZE=32 ELEM_FP16=0", "HEAD_DIM=256 GROUP=2 BLOCK_SIZE=64 ELEM_FP16=0",
+        "HEAD_DIM=16 GROUP=3 BLOCK_SIZE=16 ELEM_FP16=1", "HEAD_DIM=80 GROUP=4 BLOCK_SIZE=16 ELEM_FP16=0", "HEAD_DIM=120 GROUP=4 BLOCK_SIZE=16 ELEM_FP16=0",
+    ];
+
+    // What Gemma 2 (soft cap) and gpt-oss (sinks) add to attention; Hopper's kernel takes the first three.
+    private static readonly string[] Features =
+    [
+        "HEAD_DIM=64 GROUP=8 BLOCK_SIZE=64 SINKS=1", "HEAD_DIM=128 GROUP=2 BLOCK_SIZE=64 SOFT_CAP=1", "HEAD_DIM=128 GROUP=4 BLOCK_SIZE=16 SINKS=1 SOFT_CAP=1 ELEM_FP16=1",
+        "HEAD_DIM=256 GROUP=2 BLOCK_SIZE=64 SOFT_CAP=1", "HEAD_DIM=32 GROUP=2 BLOCK_SIZE=16 SINKS=1",
     ];
 
     public static TheoryData<string, string> Cases
@@ -49,10 +57,16 @@ public sealed class KernelCompilationTests(ITestOutputHelper output)
             "matmul_stream.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2", "TOKEN_TILES=4", "TOKEN_TILES=4 ELEM_FP16=1"],
             "matmul_stream_hopper.cu" => [.. Enumerable.Range(0, 12).Select(i => $"TOKENS={8 << (i / 4)} EPILOGUE={i % 4} HEAD_DIM={64 + (64 * (i & 1))}"),
                 "TOKENS=8 EPILOGUE=2 HEAD_DIM=128 BLOCK_SIZE=16", "TOKENS=32 EPILOGUE=1 ELEM_FP16=1", "TOKENS=32 EPILOGUE=2 BOUNDED_WAITS=1"],
-            "matmul_gated_hopper.cu" => ["", "ELEM_FP16=1", "BOUNDED_WAITS=1"],
+            "matmul_prompt_hopper.cu" => ["EPILOGUE=1", "EPILOGUE=1 ELEM_FP16=1", "EPILOGUE=1 BOUNDED_WAITS=1", "EPILOGUE=2", "EPILOGUE=2 HEAD_DIM=64 BLOCK_SIZE=16 ELEM_FP16=1"],
             "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
             "elementwise.cu" => [.. Shapes, "NORM_THREADS=256 NORM_CHUNKS=2", "NORM_THREADS=320 NORM_CHUNKS=2", "NORM_THREADS=1024 NORM_CHUNKS=4"],
-            _ when file.Contains("hopper", StringComparison.Ordinal) => [.. Shapes[..3], "ACROSS_TILES=0"],
+            "rope_heads.cu" => [.. Shapes, "HEAD_DIM=8 BLOCK_SIZE=16"],
+            "moe_route.cu" => ["", "ELEM_FP16=1"],
+            "matmul_grouped.cu" => [.. from tile in (int[])[16, 64, 128] from kind in (string[])["HEADS=1", "GATED=0 ELEM_FP16=1", "GATED=1 ACTIVATION=0", "GATED=1 ACTIVATION=1", "GATED=1 ACTIVATION=CLAMPED"] select $"TOKEN_TILE={tile} {kind}"],
+            "attention_latent.cu" => ["", "STAGES=1 ELEM_FP16=1", "HEADS=16", "HEADS=4 CONTENT=16 ROPE=8 LATENT=32 BLOCK_SIZE=16", "HEADS=64 CONTENT=64 ROPE=32 LATENT=256 INTERLEAVED=0", "LATENT=1024"],
+            _ when file.Contains("hopper", StringComparison.Ordinal) => [.. Shapes[..3], "ACROSS_TILES=0", .. Features[..3], .. Features[..3].Select(f => f + " ACROSS_TILES=0")],
+            "attention_prompt.cu" => [.. Shapes, .. Features, "HEAD_DIM=256 GROUP=2 KEY_TILE=32", "HEAD_DIM=128 GROUP=4 ROW_TILES=1"],
+            "attention_decode.cu" => [.. Shapes, .. Features, "HEAD_DIM=128 GROUP=4 STAGES=2"],
             _ => Shapes,
         };
         foreach (string shape in shapes)

@@ -71,7 +71,7 @@ public sealed unsafe partial class OwnMatmulTests
             "vector" => new VectorMatmul(device, compiler, headDim),
             "skinny" => new SkinnyMatmul(device, compiler),
             "stream" => new StreamMatmul(device, compiler),
-            "gated9" => new HopperGatedMatmul(device, compiler, headDim),
+            "prompt9" => new HopperPromptMatmul(device, compiler, headDim),
             _ => new HopperStreamMatmul(device, compiler, headDim),
         };
         Assert.Equal(name, matmul.Name);

@@ -5,11 +5,12 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <summary>Paged attention on the device: sequences with one new token by the split decode kernel, prompt chunks by a tensor-core kernel.</summary>
 internal sealed unsafe class CudaAttention : IDisposable
 {
+    public const int MaxHeadDim = 256;
+    public const int MaxGroup = 16;
+
     private const int DecodeThreads = 128;
-    private const int DecodeWarps = 4;
     private const int WarpTokens = 16;
     private const int DecodeCtasPerMultiprocessor = 2;
-    private const int KeyTile = 64;
     private const int HopperKeyTile = 128;
 
     // Tiles of queries with fewer keys before them gain from running into one another, those with more lose. Measured on an H200:
@@ -20,12 +21,9 @@ internal sealed unsafe class CudaAttention : IDisposable
     private readonly CudaDevice _device;
     private readonly CudaKvCache _cache;
     private readonly AttentionLayout _layout;
-    private readonly CudaModule _decodeModule;
-    private readonly CudaModule _promptModule;
-    private readonly CudaModule? _shortPromptModule;
-    private readonly CudaKernel _decode;
-    private readonly CudaKernel _prompt;
-    private readonly CudaKernel _shortPrompt;
+    private readonly KernelCompiler _compiler;
+    private readonly Dictionary<(bool SoftCap, bool Sinks), Kernels> _kernels = [];
+    private readonly AttentionTiling _tiling;
     private readonly bool _hopper;
     private readonly bool _fp16;
     private readonly int _decodeGrid;
@@ -41,19 +39,16 @@ internal sealed unsafe class CudaAttention : IDisposable
         _fp16 = fp16;
         _layout = cache.Layout.Attention;
         int dim = _layout.HeadDim, group = _layout.GroupSize, block = cache.Layout.BlockSize;
-        if (dim % 16 != 0 || dim > 256 || group > 16 || block % WarpTokens != 0)
+        if (dim % 8 != 0 || dim > MaxHeadDim || group > MaxGroup || block % WarpTokens != 0)
         {
-            throw new CudaException($"The CUDA attention kernels take head dims that are multiples of 16 up to 256, up to 16 query heads per key head and blocks of a multiple of 16 tokens; "
+            throw new CudaException($"The CUDA attention kernels take head dims that are multiples of 8 up to {MaxHeadDim}, up to {MaxGroup} query heads per key head and blocks of a multiple of {WarpTokens} tokens; "
                 + $"the model has head dim {dim} and {group} query heads per key head, and blocks have {block} tokens. Use the CPU backend.");
         }
 
-        string[] definitions = [$"HEAD_DIM={dim}", $"GROUP={group}", $"BLOCK_SIZE={block}", $"ELEM_FP16={(fp16 ? 1 : 0)}"];
-        _decodeModule = new CudaModule(device, compiler.Compile("attention_decode.cu", definitions));
-        int stages = dim > 128 ? 2 : dim > 96 ? 3 : 4;
-        int decodeShared = (DecodeWarps * stages * 2 * WarpTokens * (dim + 8) * 2) + (DecodeWarps * group * (dim + 2) * sizeof(float));
-        _decode = _decodeModule.Kernel("attention_decode", decodeShared, overlaps: true);
+        _compiler = compiler;
+        _tiling = AttentionTiling.For(_layout, device.MaxSharedBytesPerBlock);
         _decodeGrid = device.Multiprocessors * DecodeCtasPerMultiprocessor;
-        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * ((group * (dim + 2)) + 3 & ~3) * sizeof(float), "partial results of attention");
+        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * (((group * (dim + 2)) + 3) & ~3) * sizeof(float), "partial results of attention");
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
 
@@ -61,11 +56,6 @@ internal sealed unsafe class CudaAttention : IDisposable
         if (_hopper)
         {
             QueryTile = 128;
-            int shared = (2 * 128 * dim * 2) + (4 * HopperKeyTile * dim * 2) + 96 + 1024;
-            _promptModule = new CudaModule(device, compiler.Compile("attention_prompt_hopper.cu", [.. definitions, "ACROSS_TILES=0"]));
-            _prompt = _promptModule.Kernel("attention_prompt_hopper", shared, overlaps: true);
-            _shortPromptModule = new CudaModule(device, compiler.Compile("attention_prompt_hopper.cu", [.. definitions, "ACROSS_TILES=1"]));
-            _shortPrompt = _shortPromptModule.Kernel("attention_prompt_hopper", shared, overlaps: true);
             _maps = new DeviceBuffer(device, ((2 * cache.Layout.LayerCount) + 1) * TensorMap.Bytes, "tensor maps");
             ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
             uint[] box = [64, (uint)block, 1, 1];
@@ -77,10 +67,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         }
         else
         {
-            QueryTile = dim > 128 ? 64 : 128;
-            int shared = (QueryTile + (4 * KeyTile)) * (dim + 8) * 2;
-            _promptModule = new CudaModule(device, compiler.Compile("attention_prompt.cu", definitions));
-            _prompt = _promptModule.Kernel("attention_prompt", shared, overlaps: true);
+            QueryTile = _tiling.QueryTile;
         }
     }
 
@@ -89,17 +76,25 @@ internal sealed unsafe class CudaAttention : IDisposable
 
     private nint QueryMap => _maps!.Address + (2 * _cache.Layout.LayerCount * TensorMap.Bytes);
 
+    /// <summary>Compiles the kernels of models with these features, which other models' kernels leave out; otherwise the first layer that needs them does.</summary>
+    public void Prepare(bool softCap, bool sinks) => Of(softCap, sinks);
+
     /// <summary>Queues attention of a step's tokens in one layer.</summary>
     /// <param name="recording">The step is being recorded: decode only, counts are read on the device.</param>
-    public void Run(StepArena arena, int layer, CudaTensor qkv, int? window, float scale, CudaTensor output, bool recording)
+    /// <param name="nextMayStart">The product that follows leaves room beside attention, so it may read its weights ahead.</param>
+    public void Run(StepArena arena, int layer, CudaTensor qkv, in AttentionSettings settings, CudaTensor output, bool recording, bool nextMayStart)
     {
+        int? window = settings.Window;
         int slidingWindow = window ?? 0;
+        float scale = settings.Scale, capLog2 = (settings.SoftCap ?? 0) * Log2E, capSlope = 2 * scale * Log2E / (settings.SoftCap ?? 1);
+        nint sinks = ((CudaTensor?)settings.Sinks)?.Address ?? 0;
+        Kernels kernels = Of(settings.SoftCap is not null, sinks != 0);
         if (arena.DecodeItems > 0 || recording)
         {
-            _decode.Launch(_device.Stream, _decodeGrid, 1, DecodeThreads,
+            kernels.Decode.Launch(_device.Stream, _decodeGrid, 1, DecodeThreads,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
                 arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
-                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
         }
 
         if (arena.PromptTiles == 0 || recording)
@@ -111,16 +106,16 @@ internal sealed unsafe class CudaAttention : IDisposable
         {
             MapQueries(qkv);
             int work = arena.PromptTiles * _layout.HeadCount;
-            CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? _shortPrompt : _prompt;
+            CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? kernels.ShortPrompt : kernels.Prompt;
             kernel.Launch(_device.Stream, Math.Min(work, _device.Multiprocessors), 1, 384,
                 output.Address, QueryMap, KeyMap(layer), ValueMap(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
         else
         {
-            _prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
+            kernels.Prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E);
+                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
     }
 
@@ -129,9 +124,23 @@ internal sealed unsafe class CudaAttention : IDisposable
         _maps?.Dispose();
         _parts.Dispose();
         _arrivals.Dispose();
-        _decodeModule.Dispose();
-        _promptModule.Dispose();
-        _shortPromptModule?.Dispose();
+        foreach (Kernels kernels in _kernels.Values)
+        {
+            kernels.Dispose();
+        }
+    }
+
+    private Kernels Of(bool softCap, bool sinks)
+    {
+        if (!_kernels.TryGetValue((softCap, sinks), out Kernels? kernels))
+        {
+            string[] definitions = [$"HEAD_DIM={_layout.HeadDim}", $"GROUP={_layout.GroupSize}", $"BLOCK_SIZE={_cache.Layout.BlockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
+                .. softCap ? (string[])["SOFT_CAP=1"] : [], .. sinks ? (string[])["SINKS=1"] : []];
+            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper);
+            _kernels[(softCap, sinks)] = kernels;
+        }
+
+        return kernels;
     }
 
     private nint KeyMap(int layer) => _maps!.Address + (2 * layer * TensorMap.Bytes);
@@ -146,5 +155,43 @@ internal sealed unsafe class CudaAttention : IDisposable
             TensorMap.Write(_device, QueryMap, qkv.Address, _fp16, [(ulong)qkv.Columns, (ulong)qkv.Rows], [64, (uint)QueryTile]);
             _mappedQueries = qkv.Address;
         }
+    }
+
+    /// <summary>The kernels of layers with the same features.</summary>
+    private sealed class Kernels : IDisposable
+    {
+        private readonly List<CudaModule> _modules = [];
+
+        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper)
+        {
+            int dim = layout.HeadDim;
+            Decode = Kernel("attention_decode", tiling.DecodeSharedBytes(layout), $"STAGES={tiling.DecodeStages}");
+            if (hopper)
+            {
+                int shared = (2 * 128 * dim * 2) + (4 * HopperKeyTile * dim * 2) + 96 + 1024;
+                Prompt = Kernel("attention_prompt_hopper", shared, "ACROSS_TILES=0");
+                ShortPrompt = Kernel("attention_prompt_hopper", shared, "ACROSS_TILES=1");
+            }
+            else
+            {
+                Prompt = Kernel("attention_prompt", tiling.PromptSharedBytes(layout), $"ROW_TILES={tiling.QueryTiles}", $"KEY_TILE={tiling.KeyTile}");
+            }
+
+            CudaKernel Kernel(string name, int sharedBytes, params ReadOnlySpan<string> more)
+            {
+                CudaModule module = new(device, compiler.Compile(name + ".cu", [.. definitions, .. more]));
+                _modules.Add(module);
+                return module.Kernel(name, sharedBytes, overlaps: true);
+            }
+        }
+
+        public CudaKernel Decode { get; }
+
+        public CudaKernel Prompt { get; }
+
+        /// <summary>Hopper's, for tiles of queries with few keys before them.</summary>
+        public CudaKernel ShortPrompt { get; }
+
+        public void Dispose() => _modules.ForEach(module => module.Dispose());
     }
 }

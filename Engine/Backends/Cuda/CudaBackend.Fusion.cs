@@ -75,7 +75,7 @@ internal sealed unsafe partial class CudaBackend
         _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output);
         _waitingKernel = _matmul.Fused(shape, weight.Bias);
         _productWaits = true;
-        if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor))
+        if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor) && _waitingNorm.Weight!.Offset == 0)
         {
             // The norm stays where it is: should something else read its output, it is launched after all.
             WaitingNorm norm = _waitingNorm;
@@ -170,7 +170,7 @@ internal sealed unsafe partial class CudaBackend
 
     private void LaunchNorm(CudaTensor hidden, nint delta, CudaTensor weight, float epsilon, CudaTensor output)
     {
-        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta, weight.Address, hidden.Columns, epsilon, 0f);
+        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta, weight.Address, hidden.Columns, epsilon, weight.Offset);
     }
 
     /// <summary>Two 16-byte pieces of a row per thread keep the most bytes in flight.</summary>

@@ -43,68 +43,57 @@ internal sealed unsafe partial class CudaBackend
         _device.MakeCurrent();
         CompileElementwise(layout.BlockSize);
         _matmul.SetBlockSize(layout.BlockSize);
-        Tune();
-        _cosSin = Angles(rotary[0]);
+        _rotary = new CudaRotary(_device, rotary, _options.MaxContextTokens, _options.MaxStepTokens);
+        Tune(layout.BlockSize);
         _cache = new CudaKvCache(_device, layout);
-        _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
+        if (layout.Latent is null)
+        {
+            _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
+            _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks);
+        }
+        else
+        {
+            _latent!.Use(_cache, _compiler);
+        }
+
         _device.Synchronize();
     }
 
     private void CompileElementwise(int blockSize)
     {
-        int hidden = _options.Config.HiddenSize, threads = NormThreads(hidden);
+        // Norms of compressed queries are narrower or wider than the residual stream's: the kernel must hold both.
+        int hidden = Math.Max(_options.Config.HiddenSize, _options.Config.Latent?.QueryRank ?? 0), threads = NormThreads(hidden);
         _elementwise = new CudaModule(_device, _compiler.Compile("elementwise.cu",
             $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
             $"NORM_THREADS={threads}", $"NORM_CHUNKS={((hidden / 8) + threads - 1) / threads}"));
         _embed = _elementwise.Kernel("embed", overlaps: true);
         _norm = _elementwise.Kernel("add_rms_norm", overlaps: true);
         _rope = _elementwise.Kernel("rope_store_kv", overlaps: true);
-        _silu = _elementwise.Kernel("silu_mul", overlaps: true);
+        _gates = [.. ActivationKernels.Select(name => _elementwise.Kernel(name, overlaps: true))];
+        _clampedGate = _elementwise.Kernel("clamped_mul", overlaps: true);
+        _capLogits = _elementwise.Kernel("cap_logits", overlaps: true);
         _gather = _elementwise.Kernel("gather_rows", overlaps: true);
         _copyBlocks = _elementwise.Kernel("copy_blocks");
         _feedBack = _elementwise.Kernel("feed_back");
         _fill = _elementwise.Kernel("fill_random");
-    }
-
-    /// <summary>Cosine and sine of every position: [positions, headDim / 2] pairs of float32.</summary>
-    private DeviceBuffer Angles(RotaryFrequencies rotary)
-    {
-        int half = _layout.HeadDim / 2, positions = _options.MaxContextTokens;
-        float[] table = new float[(long)positions * half * 2];
-        Parallel.For(0, positions, position =>
-        {
-            Span<float> cosine = stackalloc float[half], sine = stackalloc float[half];
-            rotary.Angles(position, position + 1, cosine, sine);
-            Span<float> row = table.AsSpan(position * half * 2, half * 2);
-            for (int i = 0; i < half; i++)
-            {
-                row[2 * i] = cosine[i];
-                row[(2 * i) + 1] = sine[i];
-            }
-        });
-        DeviceBuffer buffer = new(_device, (long)table.Length * sizeof(float), "rotary angles");
-        fixed (float* source = table)
-        {
-            Driver.CopyToDeviceAsync(buffer.Address, source, (nuint)buffer.Bytes, _device.Stream).Check();
-            _device.Synchronize();
-        }
-
-        return buffer;
+        _ropeModule = new CudaModule(_device, _compiler.Compile("rope_heads.cu", $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}"));
+        _ropeHeads = _ropeModule.Kernel("rope_heads", overlaps: true);
     }
 
     /// <summary>Finds the fastest algorithm of each matrix product for the row counts that steps will have.</summary>
-    private void Tune()
+    private void Tune(int blockSize)
     {
         List<int> rows = [.. _graphs.Buckets, .. PromptRows.Where(r => r > _options.MaxSequences && r < _options.MaxStepTokens), _options.MaxStepTokens];
-        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0, Head: l.Outputs == _options.Config.VocabularySize)).ToList();
+        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0 && !l.FloatOutput, Head: l.Outputs == _options.Config.VocabularySize, l.FloatOutput)).ToList();
         int most = Math.Max(_options.MaxStepTokens, _options.MaxSequences);
         long inputElements = (long)most * _linears.Max(l => l.Inputs);
         long outputBytes = Math.Max(
-            (long)most * _linears.Where(l => l.Outputs != _options.Config.VocabularySize).Select(l => l.Outputs).DefaultIfEmpty(8).Max() * 2,
+            (long)most * _linears.Where(l => l.Outputs != _options.Config.VocabularySize).Select(l => l.Outputs * (l.FloatOutput ? 2 : 1)).DefaultIfEmpty(8).Max() * 2,
             (long)_options.MaxSequences * _options.Config.VocabularySize * sizeof(float));
         using DeviceBuffer input = new(_device, inputElements * 2, "tuning");
         using DeviceBuffer output = new(_device, outputBytes, "tuning");
         _fill.Launch(_device.Stream, _device.Multiprocessors * 8, 1, 256, input.Address, inputElements, 1, 1f);
+        using RotationTrial? rotation = MayRotateInPassing ? new RotationTrial(_device, _layout, _rotary!.CosSin(0), most, _options.MaxContextTokens, blockSize) : null;
         bool told = false;
         foreach (var shape in shapes)
         {
@@ -112,9 +101,14 @@ internal sealed unsafe partial class CudaBackend
             ProductEpilogue after = shape.Key.Head ? ProductEpilogue.Store : Follows(shape.Key.Outputs);
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
-                MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head ? CublasLt.Real32F : _elementType, shape.Key.Bias);
-                Action? separately = after == ProductEpilogue.SiluMul ? () => LaunchGatedActivation(count, output.Address, output.Address, shape.Key.Outputs / 2) : null;
-                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after, separately) && !told)
+                MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head || shape.Key.FloatOutput ? CublasLt.Real32F : _elementType, shape.Key.Bias);
+                Action? separately = after switch
+                {
+                    ProductEpilogue.SiluMul when _options.Config.Activation == Activation.Silu => () => Gate(Activation.Silu, null, count, shape.Key.Outputs / 2, output.Address, output.Address),
+                    ProductEpilogue.RotateAndStore when rotation is not null => () => LaunchRotation(count, output.Address, rotation.Target, _layout.HeadDim),
+                    _ => null,
+                };
+                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after, separately, rotation?.Target ?? default) && !told)
                 {
                     told = true;
                     _options.Report?.Invoke("Timing matrix products for this model and GPU (first start only)");
@@ -125,6 +119,10 @@ internal sealed unsafe partial class CudaBackend
         _matmul.SaveTuning();
         _device.Synchronize();
     }
+
+    /// <summary>Whether a product may turn queries and keys: nothing else happens to them, and whole heads turn.</summary>
+    private bool MayRotateInPassing => _options.Config.Latent is null && !_options.Config.Architecture.HeadNorms
+        && _rotary!.RotaryDim(0) == _layout.HeadDim && _rotary.QueryScales(0) == 0;
 
     /// <summary>What comes after a product of this width. Should two of a model have the same width, only what is saved is estimated wrongly, and a kernel loaded later.</summary>
     private ProductEpilogue Follows(int outputs) =>
@@ -170,6 +168,6 @@ internal sealed unsafe partial class CudaBackend
         }
 
         int?[] windows = [.. _options.Config.SlidingWindows.Distinct()];
-        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention!.QueryTile);
+        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention?.QueryTile ?? 128, _rotary!.LengthDependentKinds);
     }
 }

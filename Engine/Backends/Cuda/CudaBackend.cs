@@ -11,7 +11,10 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// algorithm by the number of rows. Sampling with a seed draws the same numbers whatever the batch.</remarks>
 internal sealed unsafe partial class CudaBackend : IBackend
 {
-    private const int SiluThreads = 128;
+    private const int GateThreads = 128;
+
+    /// <summary>By <see cref="Activation"/>.</summary>
+    private static readonly string[] ActivationKernels = ["silu_mul", "gelu_mul", "gelu_tanh_mul", "relu_mul"];
 
     private readonly CudaDevice _device;
     private readonly CudaBackendOptions _options;
@@ -27,7 +30,11 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private CudaKernel _embed;
     private CudaKernel _norm;
     private CudaKernel _rope;
-    private CudaKernel _silu;
+    private CudaModule? _ropeModule;
+    private CudaKernel _ropeHeads;
+    private CudaKernel[] _gates = [];
+    private CudaKernel _clampedGate;
+    private CudaKernel _capLogits;
     private CudaKernel _gather;
     private CudaKernel _copyBlocks;
     private CudaKernel _feedBack;
@@ -36,7 +43,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private CudaAttention? _attention;
     private CudaSampler? _sampler;
     private StepArena? _arena;
-    private DeviceBuffer? _cosSin;
+    private CudaRotary? _rotary;
     private DeviceBuffer? _logits;
     private DeviceBuffer? _gathered;
     private DeviceBuffer? _copies;
@@ -110,12 +117,25 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
     }
 
-    public DeviceTensor LoadTable(HostTensor table, bool mayReference) => Load(table);
+    public DeviceTensor LoadTable(HostTensor table, bool mayReference)
+    {
+        _device.MakeCurrent();
+        RequireMultiple(table.Columns, table.Name);
+        DeviceBuffer buffer = new(_device, table.ElementCount * 2, table.Name);
+        _uploader.Upload(table, buffer.Address);
+        return new CudaTensor(table.Rows, table.Columns, buffer.Address, buffer);
+    }
 
     public DeviceTensor ShareTable(LinearWeight matrix) => new CudaTensor(matrix.Outputs, matrix.Inputs, ((CudaLinearWeight)matrix).Matrix, null);
 
-    public DeviceTensor LoadVector(HostTensor vector, float offset) =>
-        offset == 0 ? Load(vector) : throw new CudaException($"'{vector.Name}' is to be shifted by {offset}, but the CUDA kernels take norm weights as they are stored; use the CPU backend for this model.");
+    public DeviceTensor LoadVector(HostTensor vector, float offset)
+    {
+        _device.MakeCurrent();
+        DeviceBuffer buffer = new(_device, vector.ElementCount * 2, vector.Name);
+        _uploader.Upload(vector, buffer.Address);
+        DeviceBuffer precise = DeviceBuffer.Of<float>(_device, WeightUploader.Widen(vector), vector.Name);
+        return new CudaTensor(vector.Rows, vector.Columns, buffer.Address, buffer) { Offset = offset, Precise = precise };
+    }
 
     public DeviceTensor Allocate(int rows, int columns)
     {
@@ -141,6 +161,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
             settings[i] = new SampleSetting(batch.SampleRows[i]);
         }
 
+        _rotary!.Fill(batch, _arena);
         _arena.Send(batch, block);
         _sampler!.MarkBegin();
         CopyBlocks(batch);
@@ -195,37 +216,44 @@ internal sealed unsafe partial class CudaBackend : IBackend
     public void RopeAndStoreKv(Batch batch, int layer, DeviceTensor qkv, HeadNorms? norms)
     {
         CudaTensor source = (CudaTensor)qkv;
-        RotaryTarget target = new(_cache!.Keys(layer), _cache.Values(layer), _cosSin!.Address, _arena!.Positions, _arena.Slots, _layout.HeadCount, _layout.KeyValueHeadCount);
-        if (!Continue(source, ProductEpilogue.RotateAndStore, source.Address, target))
+        int rotaryDim = _rotary!.RotaryDim(layer);
+        nint rows = _rotary.Rows(layer, _arena!), scales = _rotary.QueryScales(layer);
+        RotaryTarget target = new(_cache!.Keys(layer), _cache.Values(layer), _rotary.CosSin(layer), rows, _arena!.Slots, _layout.HeadCount, _layout.KeyValueHeadCount);
+        bool plain = norms is null && scales == 0;
+        if (plain && rotaryDim == _layout.HeadDim && Continue(source, ProductEpilogue.RotateAndStore, source.Address, target))
         {
-            LaunchProduct();
-            LaunchNormOf(source);
-            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-                target.Heads, target.KeyValueHeads, _layout.HeadDim);
+            return;
         }
+
+        LaunchProduct();
+        LaunchNormOf(source);
+        // The plain kernel moves pieces of four elements of either half.
+        if (plain && rotaryDim % 8 == 0)
+        {
+            LaunchRotation(_rows, source.Address, target, rotaryDim);
+            return;
+        }
+
+        CudaTensor? query = (CudaTensor?)norms?.Query, key = (CudaTensor?)norms?.Key;
+        _ropeHeads.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+            target.Heads, target.KeyValueHeads, rotaryDim, query?.Address ?? 0, key?.Address ?? 0, norms?.Epsilon ?? 0, query?.Offset ?? 0, scales, _arena.Positions);
     }
 
     public void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output)
     {
         LaunchProduct();
         LaunchNormOf((CudaTensor)qkv);
-        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings.Window, settings.Scale, (CudaTensor)output, _recording);
+        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, nextMayStart: _rows <= VectorMatmul.MaxRows);
     }
-
-    public void RopeAndStoreLatent(Batch batch, int layer, DeviceTensor query, DeviceTensor compressed, LatentWeights weights) => throw Unsupported("latent attention");
-
-    public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output) => throw Unsupported("latent attention");
-
-    public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) => throw Unsupported("a mixture of experts");
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
     {
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
-        if (!Continue(source, ProductEpilogue.SiluMul, target.Address, default))
+        if (activation != Activation.Silu || !Continue(source, ProductEpilogue.SiluMul, target.Address, default))
         {
             LaunchProduct();
             LaunchNormOf(source);
-            LaunchGatedActivation(_rows, target.Address, source.Address, target.Columns);
+            Gate(activation, null, _rows, target.Columns, source.Address, target.Address);
         }
     }
 
@@ -249,6 +277,11 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
         Multiply(rows, _recording ? source : null, input, (CudaLinearWeight)weight, CublasLt.Real32F, _logits!.Address);
         LaunchProduct();
+        if (softCap is { } cap)
+        {
+            long count = (long)rows * weight.Outputs;
+            _capLogits.Launch(_device.Stream, (int)Math.Min((count + 255) / 256, _device.Multiprocessors * 8), 1, 256, _logits!.Address, count, cap);
+        }
     }
 
     public void Sample(Batch batch)
@@ -287,13 +320,16 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _uploader.Dispose();
         _sampler?.Dispose();
         _attention?.Dispose();
+        _moe?.Dispose();
+        _latent?.Dispose();
         _cache?.Dispose();
         _arena?.Dispose();
-        _cosSin?.Dispose();
+        _rotary?.Dispose();
         _logits?.Dispose();
         _gathered?.Dispose();
         _copies?.Dispose();
         _elementwise?.Dispose();
+        _ropeModule?.Dispose();
         _matmul.Dispose();
         _device.Dispose();
     }
@@ -325,17 +361,8 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
     }
 
-    private void LaunchGatedActivation(int rows, nint target, nint gateUp, int columns) =>
-        _silu.Launch(_device.Stream, ((columns / 8) + (2 * SiluThreads) - 1) / (2 * SiluThreads), rows, SiluThreads, target, gateUp, columns);
-
-    private CudaTensor Load(HostTensor tensor)
-    {
-        _device.MakeCurrent();
-        RequireMultiple(tensor.Columns, tensor.Name);
-        DeviceBuffer buffer = new(_device, tensor.ElementCount * 2, tensor.Name);
-        _uploader.Upload(tensor, buffer.Address);
-        return new CudaTensor(tensor.Rows, tensor.Columns, buffer.Address, buffer);
-    }
+    private void LaunchRotation(int rows, nint qkv, in RotaryTarget target, int rotaryDim) =>
+        _rope.Launch(_device.Stream, rows, 1, 256, qkv, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots, target.Heads, target.KeyValueHeads, rotaryDim);
 
     private void CopyBlocks(Batch batch)
     {
@@ -371,7 +398,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         {
             if (i == count || (i > first && (touched.Contains(pairs[2 * i]) || touched.Contains(pairs[(2 * i) + 1]))))
             {
-                _copyBlocks.Launch(_device.Stream, i - first, 2 * _cache!.Layout.LayerCount, 256, _cache.Addresses, _copies.Address + (first * 2 * sizeof(int)), _cache.BlockElements);
+                _copyBlocks.Launch(_device.Stream, i - first, _cache!.TensorCount, 256, _cache.Addresses, _copies.Address + (first * 2 * sizeof(int)), _cache.BlockElements);
                 touched.Clear();
                 first = i;
             }
@@ -384,7 +411,4 @@ internal sealed unsafe partial class CudaBackend : IBackend
             }
         }
     }
-
-    /// <summary>Models that need it are refused before their weights are read; this names what was asked for all the same.</summary>
-    private static NotSupportedException Unsupported(string what) => new($"The CUDA backend has no kernels for {what}; use the device cpu.");
 }

@@ -2,7 +2,8 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Keys and values of all layers: per layer two tensors [blocks + 1, kvHeads, blockSize, headDim]; the last block takes what padding writes.</summary>
+/// <summary>Keys and values of all layers: per layer two tensors [blocks + 1, kvHeads, blockSize, headDim], or with latent attention one
+/// [blocks + 1, blockSize, cached columns]; the last block takes what padding writes.</summary>
 internal sealed unsafe class CudaKvCache : IDisposable
 {
     private readonly DeviceBuffer _buffer;
@@ -12,24 +13,13 @@ internal sealed unsafe class CudaKvCache : IDisposable
     public CudaKvCache(CudaDevice device, KvCacheLayout layout)
     {
         Layout = layout;
-        BlockElements = layout.Attention.KeyValueHeadCount * layout.BlockSize * layout.Attention.HeadDim;
+        BlockElements = layout.BlockSize * TokenElements(layout);
         _layerBytes = (long)BlockElements * (layout.BlockCount + 1) * 2;
-        _buffer = new DeviceBuffer(device, _layerBytes * 2 * layout.LayerCount, $"a KV cache of {layout.BlockCount:N0} blocks");
+        _buffer = new DeviceBuffer(device, _layerBytes * TensorCount, $"a KV cache of {layout.BlockCount:N0} blocks");
         // Zeroes, so that what lies past a context is finite from the start.
         Driver.FillAsync(_buffer.Address, 0, (nuint)_buffer.Bytes, device.Stream).Check();
-        nint[] addresses = new nint[2 * layout.LayerCount];
-        for (int layer = 0; layer < layout.LayerCount; layer++)
-        {
-            addresses[2 * layer] = Keys(layer);
-            addresses[(2 * layer) + 1] = Values(layer);
-        }
-
-        _addresses = new DeviceBuffer(device, (long)addresses.Length * sizeof(nint), "the addresses of the KV cache");
-        fixed (nint* source = addresses)
-        {
-            Driver.CopyToDeviceAsync(_addresses.Address, source, (nuint)(addresses.Length * sizeof(nint)), device.Stream).Check();
-            device.Synchronize();
-        }
+        nint[] addresses = [.. Enumerable.Range(0, TensorCount).Select(tensor => _buffer.Address + (nint)(_layerBytes * tensor))];
+        _addresses = DeviceBuffer.Of<nint>(device, addresses, "the addresses of the KV cache");
     }
 
     public KvCacheLayout Layout { get; }
@@ -37,15 +27,18 @@ internal sealed unsafe class CudaKvCache : IDisposable
     /// <summary>Elements of a block in one tensor.</summary>
     public int BlockElements { get; }
 
-    /// <summary>[2 × layers] device addresses of keys and values, on the device.</summary>
+    /// <summary>Tensors of all layers.</summary>
+    public int TensorCount => Layout.LayerCount * TensorsPerLayer(Layout);
+
+    /// <summary>[<see cref="TensorCount"/>] their device addresses, on the device.</summary>
     public nint Addresses => _addresses.Address;
 
     public long Bytes => _buffer.Bytes;
 
-    public static long BlockBytes(KvCacheLayout layout) =>
-        2L * 2 * layout.LayerCount * layout.Attention.KeyValueHeadCount * layout.BlockSize * layout.Attention.HeadDim;
+    public static long BlockBytes(KvCacheLayout layout) => 2L * layout.LayerCount * TensorsPerLayer(layout) * layout.BlockSize * TokenElements(layout);
 
-    public nint Keys(int layer) => _buffer.Address + (nint)(_layerBytes * 2 * layer);
+    /// <summary>The layer's keys, or its compressed vectors.</summary>
+    public nint Keys(int layer) => _buffer.Address + (nint)(_layerBytes * TensorsPerLayer(Layout) * layer);
 
     public nint Values(int layer) => Keys(layer) + (nint)_layerBytes;
 
@@ -54,4 +47,10 @@ internal sealed unsafe class CudaKvCache : IDisposable
         _addresses.Dispose();
         _buffer.Dispose();
     }
+
+    private static int TensorsPerLayer(KvCacheLayout layout) => layout.Latent is null ? 2 : 1;
+
+    /// <summary>Elements of a token in one tensor.</summary>
+    private static int TokenElements(KvCacheLayout layout) =>
+        layout.Latent is { } latent ? CudaLatent.CachedColumns(latent) : layout.Attention.KeyValueHeadCount * layout.Attention.HeadDim;
 }

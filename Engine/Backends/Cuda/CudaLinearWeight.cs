@@ -8,6 +8,9 @@ internal sealed class CudaLinearWeight(int outputs, int inputs, DeviceBuffer mat
     /// <summary>[outputs] in the element type; 0 when there is none.</summary>
     public nint Bias => bias?.Address ?? 0;
 
+    /// <summary>Its products are read in float32, without the bias.</summary>
+    public bool FloatOutput { get; set; }
+
     public override long ByteCount => matrix.Bytes;
 
     public override void Dispose()

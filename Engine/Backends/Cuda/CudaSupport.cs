@@ -5,6 +5,9 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <summary>Tells before any weight is read what of a model the kernels cannot do.</summary>
 internal static class CudaSupport
 {
+    /// <summary>Most dimensions of latent attention's compressed vector: a CTA holds the sums of 32 heads in registers.</summary>
+    private const int MaxLatentDim = 1024;
+
     /// <exception cref="ModelLoadException">The model needs something that is not there yet; names it.</exception>
     public static void Require(ModelConfig config)
     {
@@ -17,65 +20,45 @@ internal static class CudaSupport
 
     private static IEnumerable<string> Missing(ModelConfig config)
     {
-        var architecture = config.Architecture;
-        if (config.Moe is not null)
+        // Kernels read 16 bytes at a time.
+        List<(string Name, int Value)> rows = [("hidden_size", config.HiddenSize)];
+        if (config.Moe is not { } moe || !moe.Layers.All(sparse => sparse))
         {
-            yield return "a mixture of experts";
+            rows.Add(("intermediate_size", config.IntermediateSize));
         }
 
-        if (config.Latent is not null)
+        if (config.Moe is { } experts)
         {
-            yield return "latent attention";
+            rows.AddRange([("an expert's intermediate size", experts.IntermediateSize), ("the shared expert's intermediate size", experts.SharedIntermediateSize)]);
         }
 
-        if (architecture.AttentionSinks)
+        if (config.Latent is { } latent)
         {
-            yield return "attention sinks";
+            rows.AddRange([("q_lora_rank", latent.QueryRank ?? 0), ("kv_lora_rank", latent.Layout.LatentDim), ("qk_nope_head_dim", latent.Layout.ContentDim), ("v_head_dim", latent.Layout.ValueDim)]);
+            if (latent.Layout.LatentDim > MaxLatentDim)
+            {
+                yield return $"kv_lora_rank {latent.Layout.LatentDim:N0} (supported: up to {MaxLatentDim:N0})";
+            }
+        }
+        else
+        {
+            if (config.HeadDim > CudaAttention.MaxHeadDim)
+            {
+                yield return $"heads of {config.HeadDim:N0} dimensions (supported: up to {CudaAttention.MaxHeadDim})";
+            }
+
+            if (config.HeadCount / config.KeyValueHeadCount > CudaAttention.MaxGroup)
+            {
+                yield return $"{config.HeadCount / config.KeyValueHeadCount} query heads per key head (supported: up to {CudaAttention.MaxGroup})";
+            }
         }
 
-        if (architecture.HeadNorms)
+        foreach (var (name, value) in rows)
         {
-            yield return "norms of query and key heads";
-        }
-
-        if (architecture.NormWeightOffset != 0)
-        {
-            yield return "norm weights stored less one";
-        }
-
-        if (config.Activation != Activation.Silu)
-        {
-            yield return $"activation {config.Activation}";
-        }
-
-        if (config.AttentionSoftCap is not null)
-        {
-            yield return "soft-capped attention";
-        }
-
-        if (config.LogitSoftCap is not null)
-        {
-            yield return "soft-capped logits";
-        }
-
-        if (!ReferenceEquals(config.Rope, config.LocalRope))
-        {
-            yield return "rotary embeddings by layer type";
-        }
-
-        if (config.Rope.Type is RopeType.Dynamic or RopeType.LongRope)
-        {
-            yield return $"rope type {config.Rope.Type.ToString().ToLowerInvariant()}";
-        }
-
-        if (config.Rope.RotaryDim(config.HeadDim) != config.HeadDim)
-        {
-            yield return "heads that turn in part";
-        }
-
-        if (config.Rope.QueryScalingBeta != 0)
-        {
-            yield return "queries scaled by position";
+            if (value % 8 != 0)
+            {
+                yield return $"{name} {value:N0} (supported: multiples of 8)";
+            }
         }
     }
 }

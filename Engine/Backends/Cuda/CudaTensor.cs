@@ -7,5 +7,18 @@ internal sealed class CudaTensor(int rows, int columns, nint address, DeviceBuff
 {
     public nint Address { get; } = address;
 
-    public override void Dispose() => owned?.Dispose();
+    /// <summary>Added to every element by the kernels that read it: Gemma stores norm weights less one, and 16 bits would not hold the sum.</summary>
+    public float Offset { get; init; }
+
+    /// <summary>Address of the same numbers in float32, for what 16 bits would change: which expert is chosen; 0 where there are none (vectors have them).</summary>
+    public nint Float32 => Precise?.Address ?? 0;
+
+    /// <summary>Freed with the tensor.</summary>
+    public DeviceBuffer? Precise { get; init; }
+
+    public override void Dispose()
+    {
+        owned?.Dispose();
+        Precise?.Dispose();
+    }
 }

@@ -27,6 +27,20 @@ internal sealed unsafe class DeviceBuffer : IDisposable
         _address = address;
     }
 
+    /// <summary>Device memory that holds what the host has here.</summary>
+    public static DeviceBuffer Of<T>(CudaDevice device, ReadOnlySpan<T> values, string purpose)
+        where T : unmanaged
+    {
+        DeviceBuffer buffer = new(device, (long)values.Length * sizeof(T), purpose);
+        fixed (T* source = values)
+        {
+            Driver.CopyToDeviceAsync(buffer.Address, source, (nuint)values.Length * (nuint)sizeof(T), device.Stream).Check();
+            device.Synchronize();
+        }
+
+        return buffer;
+    }
+
     public nint Address => _address;
 
     public long Bytes { get; }

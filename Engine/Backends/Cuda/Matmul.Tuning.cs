@@ -9,7 +9,7 @@ internal sealed unsafe partial class Matmul
     private const int MostCandidates = 8;
 
     // Part of the file's name: what older kernels won or lost says nothing about newer ones.
-    private const int Generation = 4;
+    private const int Generation = 5;
 
     // What a kernel that does in passing what stands around a product saves beside it: a norm, a rotation, an activation or a residual sum in a kernel of its own.
     private const float FusionMilliseconds = 0.002f;
@@ -22,10 +22,12 @@ internal sealed unsafe partial class Matmul
     /// <param name="weights">Weights of this shape, taken in turn so that none stays in the device's cache.</param>
     /// <param name="after">What follows the product in a step; a kernel that does it in passing may take longer.</param>
     /// <param name="separately">Queues what follows in a kernel of its own; without it, kernels that do nothing but both are left out.</param>
+    /// <param name="rotary">For timing <see cref="ProductEpilogue.RotateAndStore"/>.</param>
     /// <returns>True when it had to be timed.</returns>
-    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store, Action? separately = null)
+    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store,
+        Action? separately = null, in RotaryTarget rotary = default)
     {
-        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately);
+        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately, rotary);
         if (Fused(shape, bias) is { } fused)
         {
             fused.Load(shape, fused.Supports(after, shape) ? after : ProductEpilogue.Store);
@@ -94,7 +96,7 @@ internal sealed unsafe partial class Matmul
         return kept;
     }
 
-    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately)
+    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately, RotaryTarget rotary)
     {
         MatmulPlan plan = new(shape);
         string key = Key(shape, after);
@@ -151,7 +153,7 @@ internal sealed unsafe partial class Matmul
         _plans[shape] = plan;
         if (separately is not null && !(plan.Own is FusedMatmul chosenFused && chosenFused.Supports(after, shape)))
         {
-            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately);
+            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately, rotary);
         }
 
         _kept[key] = (plan.Own?.Name ?? Text(chosen)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
@@ -160,7 +162,7 @@ internal sealed unsafe partial class Matmul
     }
 
     /// <summary>Times the kernels that only do a product together with what follows against both one after the other, by turns: the device's clock falls while it works.</summary>
-    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately)
+    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately, RotaryTarget rotary)
     {
         MatmulShape shape = plan.Shape;
         foreach (FusedMatmul candidate in _onlyFollowed)
@@ -170,7 +172,7 @@ internal sealed unsafe partial class Matmul
                 continue;
             }
 
-            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after));
+            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after, Rotary: rotary));
             void Apart(nint weight)
             {
                 Run(shape, input, weight, bias, output);

@@ -14,6 +14,7 @@ internal sealed unsafe class StepArena : IDisposable
     private readonly PinnedBuffer[] _staging;
     private readonly int?[] _windows;
     private readonly int _promptTile;
+    private readonly int _angleKinds;
     private readonly Offsets _at;
     private PinnedBuffer _current;
 
@@ -23,7 +24,8 @@ internal sealed unsafe class StepArena : IDisposable
     /// <param name="maxRows">Most sample rows of a step.</param>
     /// <param name="windows">The distinct sliding windows of the model's layers, null for none.</param>
     /// <param name="promptTile">Queries per tile of the prompt kernel.</param>
-    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile)
+    /// <param name="angleKinds">Kinds of rotary embeddings whose tokens take other rows of their tables than their positions.</param>
+    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile, int angleKinds = 0)
     {
         _device = device;
         _windows = windows;
@@ -32,7 +34,8 @@ internal sealed unsafe class StepArena : IDisposable
         MaxSequences = maxSequences;
         MaxBlocks = maxBlocks;
         MaxRows = maxRows;
-        _at = new Offsets(maxTokens, maxSequences, maxRows, windows.Length, promptTile);
+        _at = new Offsets(maxTokens, maxSequences, maxRows, windows.Length, promptTile, angleKinds);
+        _angleKinds = angleKinds;
         long bytes = (_at.Tables + ((long)maxSequences * maxBlocks)) * sizeof(int);
         _buffer = new DeviceBuffer(device, bytes, "the arrays of a step");
         _staging = [new PinnedBuffer(bytes), new PinnedBuffer(bytes)];
@@ -52,6 +55,9 @@ internal sealed unsafe class StepArena : IDisposable
     public nint Positions => Address(_at.Positions);
 
     public nint Slots => Address(_at.Slots);
+
+    /// <summary>[tokens] sequence of each token, -1 for padding.</summary>
+    public nint Sequences => Address(_at.Sequences);
 
     public nint QueryStarts => Address(_at.QueryStarts);
 
@@ -89,6 +95,12 @@ internal sealed unsafe class StepArena : IDisposable
     /// <summary>Prefix sum of tiles per sequence for layers with this window.</summary>
     public nint DecodeTileStarts(int? window) => Address(_at.TileStarts + (Array.IndexOf(_windows, window) * (MaxSequences + 1)));
 
+    /// <summary>[tokens] rows of a table of angles.</summary>
+    public nint AngleRows(int kind) => Address(AngleRowsAt(kind));
+
+    /// <summary>The same before <see cref="Send"/>; they are the positions until changed.</summary>
+    public Span<int> AngleRowsOnHost(int kind, int tokens) => Host(AngleRowsAt(kind), tokens);
+
     /// <summary>Room for the settings of the step's sample rows, to be filled before <see cref="Send"/>.</summary>
     public Span<SampleSetting> SettingsOnHost(int rows) => _current.Span<SampleSetting>(_at.Settings * sizeof(int), rows);
 
@@ -104,12 +116,27 @@ internal sealed unsafe class StepArena : IDisposable
         batch.SlotMapping.AsSpan(0, tokens).CopyTo(Host(_at.Slots, tokens));
         batch.QueryStarts.AsSpan(0, sequences + 1).CopyTo(Host(_at.QueryStarts, sequences + 1));
         batch.ContextLengths.AsSpan(0, sequences).CopyTo(Host(_at.Contexts, sequences));
+        for (int i = 0; i < sequences; i++)
+        {
+            Host(_at.Sequences + batch.QueryStarts[i], batch.QueryStarts[i + 1] - batch.QueryStarts[i]).Fill(i);
+        }
+
+        for (int kind = 0; kind < _angleKinds; kind++)
+        {
+            batch.Positions.AsSpan(0, tokens).CopyTo(AngleRowsOnHost(kind, tokens));
+        }
+
         int padding = paddedSequences - sequences;
         if (padding > 0)
         {
             Host(_at.TokenIds + tokens, padding).Clear();
             Host(_at.Positions + tokens, padding).Clear();
             Host(_at.Slots + tokens, padding).Fill(idleSlot);
+            Host(_at.Sequences + tokens, padding).Fill(-1);
+            for (int kind = 0; kind < _angleKinds; kind++)
+            {
+                Host(AngleRowsAt(kind) + tokens, padding).Clear();
+            }
         }
 
         Span<int> rows = Host(_at.LogitRows, batch.SampleRows.Count);
@@ -224,6 +251,8 @@ internal sealed unsafe class StepArena : IDisposable
         }
     }
 
+    private int AngleRowsAt(int kind) => _at.AngleRows + (kind * (MaxTokens + MaxSequences));
+
     private nint Address(int offset) => _buffer.Address + ((nint)offset * sizeof(int));
 
     private Span<int> Host(int offset, int count) => _current.Span<int>((long)offset * sizeof(int), count);
@@ -233,7 +262,7 @@ internal sealed unsafe class StepArena : IDisposable
     {
         private int _end;
 
-        public Offsets(int tokens, int sequences, int rows, int windows, int promptTile)
+        public Offsets(int tokens, int sequences, int rows, int windows, int promptTile, int angleKinds)
         {
             PromptTileLimit = (tokens / promptTile) + sequences + 1;
             TableStride = Take(1);
@@ -253,6 +282,8 @@ internal sealed unsafe class StepArena : IDisposable
             TokenIds = Take(tokens + sequences);
             Positions = Take(tokens + sequences);
             Slots = Take(tokens + sequences);
+            Sequences = Take(tokens + sequences);
+            AngleRows = Take(angleKinds * (tokens + sequences));
             Tables = Take(0);
         }
 
@@ -291,6 +322,10 @@ internal sealed unsafe class StepArena : IDisposable
         public int Positions { get; }
 
         public int Slots { get; }
+
+        public int Sequences { get; }
+
+        public int AngleRows { get; }
 
         public int Tables { get; }
 

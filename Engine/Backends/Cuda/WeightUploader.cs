@@ -56,6 +56,18 @@ internal sealed unsafe class WeightUploader : IDisposable
         }
     }
 
+    /// <summary>A small tensor in float32.</summary>
+    public static float[] Widen(HostTensor tensor)
+    {
+        float[] values = new float[tensor.ElementCount];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Value(tensor.Data, tensor.Type, i);
+        }
+
+        return values;
+    }
+
     public void Dispose()
     {
         _device.Synchronize();
@@ -70,6 +82,13 @@ internal sealed unsafe class WeightUploader : IDisposable
         }
     }
 
+    private static float Value(nint source, ElementType type, int index) => type switch
+    {
+        ElementType.Fp32 => ((float*)source)[index],
+        ElementType.Fp16 => (float)((Half*)source)[index],
+        _ => BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[index] << 16),
+    };
+
     private void Convert(nint source, ElementType from, byte* staging, int offset, int count)
     {
         Span<ushort> target = new((ushort*)staging + offset, count);
@@ -81,12 +100,7 @@ internal sealed unsafe class WeightUploader : IDisposable
 
         for (int i = 0; i < count; i++)
         {
-            float value = from switch
-            {
-                ElementType.Fp32 => ((float*)source)[offset + i],
-                ElementType.Fp16 => (float)((Half*)source)[offset + i],
-                _ => BitConverter.UInt32BitsToSingle((uint)((ushort*)source)[offset + i] << 16),
-            };
+            float value = Value(source, from, offset + i);
             target[i] = _type == ElementType.Fp16 ? BitConverter.HalfToUInt16Bits((Half)value) : RoundToBf16(value);
         }
     }

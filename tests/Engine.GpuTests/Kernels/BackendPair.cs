@@ -14,10 +14,14 @@ internal sealed unsafe class BackendPair : IDisposable
     private readonly Random _random;
 
     /// <param name="rope">The config's <c>rope_scaling</c> object, or null.</param>
-    public BackendPair(AttentionLayout attention, int hidden, int intermediate, RaggedSteps steps, int blockSize, string? rope = null, int? window = null, int seed = 1)
+    /// <param name="change">Makes another config of it; null leaves it.</param>
+    /// <param name="prepare">Loads what must be there before the KV cache.</param>
+    public BackendPair(AttentionLayout attention, int hidden, int intermediate, RaggedSteps steps, int blockSize, string? rope = null, int? window = null, int seed = 1,
+        Func<ModelConfig, ModelConfig>? change = null, Action<IBackend>? prepare = null)
     {
         _random = new Random(seed);
         Config = MakeConfig(attention, hidden, intermediate, rope, window);
+        Config = change?.Invoke(Config) ?? Config;
         Cpu = new CpuBackend(Environment.ProcessorCount, WeightPlacement.Copied);
         Cuda = new CudaBackend(new CudaBackendOptions
         {
@@ -25,16 +29,17 @@ internal sealed unsafe class BackendPair : IDisposable
             Type = ElementType.Bf16,
             MaxStepTokens = steps.Tokens,
             MaxSequences = steps.Batch.ContextLengths.Length,
-            MaxContextTokens = Config.MaxPositions,
+            MaxContextTokens = Math.Max(512, Config.MaxPositions),
         });
         _owned.Add(Cpu);
         using DummyWeights dummy = new(ElementType.Bf16);
         LinearPart[] parts = [new LinearPart(new ExpectedTensor("matrix", 64, hidden), null)];
-        KvCacheLayout layout = new() { LayerCount = 1, Attention = attention, BlockSize = blockSize, BlockCount = steps.BlockCount };
+        KvCacheLayout layout = new() { LayerCount = 1, Attention = attention, Latent = Config.Latent?.Layout, BlockSize = blockSize, BlockCount = steps.BlockCount };
         IReadOnlyList<RotaryFrequencies> rotary = RotaryFrequencies.OfLayers(Config);
         foreach (IBackend backend in Both)
         {
             _owned.Add(backend.LoadLinear("matrix", parts, new WeightReader(dummy, 0, false, false, null)));
+            prepare?.Invoke(backend);
             backend.AllocateKvCache(layout, rotary);
         }
 
@@ -75,13 +80,14 @@ internal sealed unsafe class BackendPair : IDisposable
         }
     }
 
-    public Twin Vector(int columns)
+    /// <param name="offset">Added to every element by the backends.</param>
+    public Twin Vector(int columns, float offset = 0)
     {
         ushort[] values = [.. Enumerable.Range(0, columns).Select(_ => (ushort)(BitConverter.SingleToUInt32Bits(0.5f + _random.NextSingle()) >> 16))];
         fixed (ushort* p = values)
         {
             HostTensor host = new("vector", ElementType.Bf16, 1, columns, (nint)p);
-            return Keep(new Twin(Cpu.LoadVector(host, 0), Cuda.LoadVector(host, 0)));
+            return Keep(new Twin(Cpu.LoadVector(host, offset), Cuda.LoadVector(host, offset)));
         }
     }
 

@@ -24,6 +24,9 @@ public sealed class KernelParityTests
     [InlineData(96, 3, 1, 32, 40)]
     [InlineData(256, 4, 2, 64, null)]
     [InlineData(256, 2, 1, 16, 70)]
+    [InlineData(24, 4, 2, 16, null)]
+    [InlineData(120, 4, 1, 32, 40)]
+    [InlineData(16, 3, 1, 16, null)]
     public void Attention_of_prompts_chunks_and_decodes(int headDim, int heads, int keyValueHeads, int blockSize, int? window)
     {
         Gpu.Require();
@@ -98,11 +101,37 @@ public sealed class KernelParityTests
         }
     }
 
+    /// <summary>Norm weights stored less one, and a norm whose output is its input, as Gemma has them.</summary>
     [Theory]
     [InlineData(64)]
-    [InlineData(1160)]
-    [InlineData(14336)]
-    public void Gated_activation(int inner)
+    [InlineData(2304)]
+    public void Shifted_norms_in_place(int hidden)
+    {
+        Gpu.Require();
+        RaggedSteps steps = new([70, 1, 5], 16, seed: hidden);
+        using BackendPair pair = new(new AttentionLayout(2, 1, 64), hidden, 64, steps, 16);
+        BackendPair.Twin table = pair.Table(steps.Tokens, hidden), weight = pair.Vector(hidden, offset: 1), x = pair.Allocate(steps.Tokens, hidden), normed = pair.Allocate(steps.Tokens, hidden);
+        for (int step = 0; steps.Next(most: step % 2 == 0 ? 3 : 40, sequences: step % 2 == 0 ? 1 : 3); step++)
+        {
+            pair.Run(steps, (backend, tensor) =>
+            {
+                backend.Embed(steps.Batch, tensor(table), 8, tensor(x));
+                backend.RmsNorm(steps.Batch, tensor(x), tensor(weight), 1e-5f, tensor(normed));
+                backend.RmsNorm(steps.Batch, tensor(x), tensor(weight), 1e-5f, tensor(x));
+            });
+            pair.AssertClose(normed, steps.Batch.TokenCount, hidden, hidden, Rounding, "norm");
+            pair.AssertClose(x, steps.Batch.TokenCount, hidden, hidden, Rounding, "norm in place");
+        }
+    }
+
+    [Theory]
+    [InlineData(64, Activation.Silu)]
+    [InlineData(1160, Activation.Silu)]
+    [InlineData(14336, Activation.Silu)]
+    [InlineData(1160, Activation.Gelu)]
+    [InlineData(1160, Activation.GeluTanh)]
+    [InlineData(1160, Activation.Relu)]
+    internal void Gated_activation(int inner, Activation activation)
     {
         Gpu.Require();
         RaggedSteps steps = new([40, 2, 9], 16, seed: inner);
@@ -113,9 +142,9 @@ public sealed class KernelParityTests
             pair.Run(steps, (backend, tensor) =>
             {
                 backend.Embed(steps.Batch, tensor(table), 1, tensor(gateUp));
-                backend.GatedActivation(steps.Batch, tensor(gateUp), Activation.Silu, tensor(output));
+                backend.GatedActivation(steps.Batch, tensor(gateUp), activation, tensor(output));
             });
-            pair.AssertClose(output, steps.Batch.TokenCount, inner, 64, Rounding, "silu(gate) × up");
+            pair.AssertClose(output, steps.Batch.TokenCount, inner, 64, Rounding, $"{activation}(gate) × up");
         }
     }
 }

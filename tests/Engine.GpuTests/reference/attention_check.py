@@ -132,7 +132,7 @@ def run_decode(c, window, ctas_per_sm=2, stages=None, mod=None):
     arrivals = torch.zeros(len(items) * c["kv_heads"] + 1, dtype=torch.int32, device=device)
     args = (pointer(out), pointer(c["qkv"]), pointer(c["k"]), pointer(c["v"]), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
             pointer(sequences), pointer(starts), pointer(count), pointer(parts), pointer(arrivals),
-            pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window), np.float32(1.4426950408889634 / math.sqrt(dim)))
+            pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window), np.float32(1.4426950408889634 / math.sqrt(dim)), np.int32(0))
     launch = lambda: kernel((grid,), (128,), args, shared_mem=shared)
     launch()
     torch.cuda.synchronize()

@@ -42,7 +42,7 @@ def make(contexts, kv_heads, group, dim, block, window=0):
 def run(c, **variant):
     dim, group = c["dim"], c["group"]
     k = kernel("attention_decode.cu", "attention_decode", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], **variant)
-    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim)),
+    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0),
       4 * stages_of(dim) * 2 * 16 * (dim + 8) * 2 + 4 * group * (dim + 2) * 4)
 
 
@@ -76,7 +76,6 @@ if "--time" in sys.argv and not failed:
         gb = n * context * 8 * 128 * 4 / 1e9
         synchronize()
         t = graph_us(lambda: [run(c) for c in cases], per=copies)
-        t2 = graph_us(lambda: [run(c, COPY_CHUNK="copy16_async_256") for c in cases], per=copies)
-        print(f"{n:4} x {context:<6} {t:7.1f} us {gb / t * 1e3:.2f} TB/s, with 256 bytes at once {t2:7.1f} us {gb / t2 * 1e3:.2f} TB/s", flush=True)
+        print(f"{n:4} x {context:<6} {t:7.1f} us {gb / t * 1e3:.2f} TB/s", flush=True)
         del cases
 finish()

@@ -87,9 +87,15 @@ public sealed class MoeConfigTests
         Assert.Contains(problem, Assert.Throws<ModelLoadException>(() => Read(architecture, keys)).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("MixtralForCausalLM", "", "a mixture of experts")]
-    [InlineData("GptOssForCausalLM", "", "attention sinks")]
-    [InlineData("DeepseekV3ForCausalLM", "", "latent attention")]
+    [InlineData("MixtralForCausalLM", "")]
+    [InlineData("GptOssForCausalLM", "")]
+    [InlineData("DeepseekV3ForCausalLM", "")]
+    public void Cuda_takes_them(string architecture, string keys) => CudaSupport.Require(Read(architecture, keys));
+
+    [Theory]
+    [InlineData("GptOssForCausalLM", """, "intermediate_size": 20""", "an expert's intermediate size 20 (supported: multiples of 8)")]
+    [InlineData("DeepseekV3ForCausalLM", """, "kv_lora_rank": 2048""", "kv_lora_rank 2,048 (supported: up to 1,024)")]
+    [InlineData("DeepseekV3ForCausalLM", """, "q_lora_rank": 100""", "q_lora_rank 100 (supported: multiples of 8)")]
     public void Cuda_refuses_by_name(string architecture, string keys, string reason)
     {
         var exception = Assert.Throws<ModelLoadException>(() => CudaSupport.Require(Read(architecture, keys)));

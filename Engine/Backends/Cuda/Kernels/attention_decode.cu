@@ -21,14 +21,22 @@
 #ifndef STAGES
 #define STAGES (HEAD_DIM > 128 ? 2 : HEAD_DIM > 96 ? 3 : 4)
 #endif
-#define ROW (HEAD_DIM + 8)                       // padded by 16 bytes: ldmatrix without bank conflicts
+#define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
+#define ROW (PADDED + 8)                         // padded by 16 bytes: ldmatrix without bank conflicts
 #define STAGE_ELEMS (2 * WARP_TOKENS * ROW)      // keys, then values, of one warp
-#define KSTEPS (HEAD_DIM / 16)
-#define NTILES (HEAD_DIM / 8)
-#define CHUNKS (HEAD_DIM / 8)                    // 16-byte chunks of a row
+#define KSTEPS (PADDED / 16)
+#define NTILES (PADDED / 8)
+#define CHUNKS (PADDED / 8)                      // 16-byte chunks of a row
 #define PART_FLOATS ((GROUP * (HEAD_DIM + 2) + 3) / 4 * 4)    // an unfinished result: weighted sums, then maximum and sum of each query
 #define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
+
+// What a head's sink takes of the softmax: a score that has no value behind it.
+#if SINKS
+#define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
+#else
+#define SINK_SHARE(row, best) 0.f
+#endif
 
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
@@ -88,7 +96,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart)
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart
+#if SOFT_CAP || SINKS
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
+#endif
+    )
 {
     // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
     // attention ends first, and equal shares would no longer take equal time.
@@ -165,7 +177,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             for (int i = lane; i < WARP_TOKENS * CHUNKS; i += 32)
             {
                 int row = i / CHUNKS, chunk = i % CHUNKS;
-                bool valid = start + row < load.context;
+                bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
                 u64 offset = base + row * HEAD_DIM + chunk * 8;
                 copy16_async_256(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
                 copy16_async_256(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
@@ -208,11 +220,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 const elem *p = q + row * HEAD_DIM + k * 16 + column;
                 bool low = row < GROUP;
                 query[k][0] = low ? *reinterpret_cast<const u32 *>(p) : 0;
-                query[k][1] = low ? *reinterpret_cast<const u32 *>(p + 8) : 0;
+                bool upper = PADDED == HEAD_DIM || k * 16 + 8 < HEAD_DIM;
+                query[k][1] = low && upper ? *reinterpret_cast<const u32 *>(p + 8) : 0;
 #if HIGH_ROWS
                 bool high = row + 8 < GROUP;
                 query[k][2] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM) : 0;
-                query[k][3] = high ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM + 8) : 0;
+                query[k][3] = high && upper ? *reinterpret_cast<const u32 *>(p + 8 * HEAD_DIM + 8) : 0;
 #endif
             }
 #pragma unroll
@@ -263,7 +276,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 #pragma unroll
                 for (int j = 0; j < 2; j++)
                 {
+#if SOFT_CAP
+                    float s = soft_cap(scores[n][half * 2 + j], capSlope, capLog2);
+#else
                     float s = scores[n][half * 2 + j] * scaleLog2;
+#endif
                     int t = token + n * 8 + j;
                     if (ragged && (t >= compute.context || t < compute.first))
                         s = NEG_INF;
@@ -335,7 +352,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 {
                     float *destination = mergeSums + (warp * GROUP + row) * HEAD_DIM + (lane & 3) * 2;
 #pragma unroll
-                    for (int n = 0; n < NTILES; n++)
+                    for (int n = 0; n < HEAD_DIM / 8; n++)
                         *reinterpret_cast<float2 *>(destination + n * 8) = make_float2(sums[n][half * 2], sums[n][half * 2 + 1]);
                     if ((lane & 3) == 0)
                     {
@@ -367,7 +384,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 }
                 if (whole)
                 {
-                    store_divided(out + i, value, sum);
+                    store_divided(out + i, value, sum + SINK_SHARE(row, best));
                 }
                 else
                 {
@@ -434,7 +451,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                                 sum += f * stats[j].y;
                             }
                         }
-                        store_divided(out + i, value, sum);
+                        store_divided(out + i, value, sum + SINK_SHARE(row, best));
                     }
                 }
             }

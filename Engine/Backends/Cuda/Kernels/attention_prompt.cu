@@ -2,7 +2,7 @@
 // In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
 // Grid: (tiles of QUERY_TILE queries, heads), 128 threads; a chunk may start anywhere in its sequence (offset = context - queries).
 // Source: Dao 2023 (FlashAttention-2), algorithm 1.
-// Test: tests/Engine.GpuTests/Kernels/AttentionPromptTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
 
 #ifndef HEAD_DIM
@@ -16,20 +16,31 @@
 #endif
 
 #define WARPS 4
+// The host takes less of both where shared memory is small.
+#ifndef ROW_TILES
 #define ROW_TILES (HEAD_DIM > 128 ? 1 : 2)       // 16-row tiles per warp
+#endif
 #define QUERY_TILE (WARPS * ROW_TILES * 16)
+#ifndef KEY_TILE
 #define KEY_TILE 64
-#define ROW (HEAD_DIM + 8)
-#define KSTEPS (HEAD_DIM / 16)
-#define NTILES (HEAD_DIM / 8)
-#define CHUNKS (HEAD_DIM / 8)
+#endif
+#define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
+#define ROW (PADDED + 8)
+#define KSTEPS (PADDED / 16)
+#define NTILES (PADDED / 8)
+#define CHUNKS (PADDED / 8)
+#define INSIDE(chunk) (PADDED == HEAD_DIM || (chunk) * 8 < HEAD_DIM)
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     elem *__restrict__ output, const elem *__restrict__ qkv,
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ tileSequences, const int *__restrict__ tileQueries,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2)
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
+#if SOFT_CAP || SINKS
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
+#endif
+    )
 {
     allow_next();
     wait_for_previous();
@@ -41,6 +52,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     const int sequence = tileSequences[blockIdx.x], firstQuery = tileQueries[blockIdx.x];
     const int head = blockIdx.y, kvHead = head / GROUP;
+#if SOFT_CAP
+    scaleLog2 = 1.f;                             // capped scores are to base 2
+#endif
     const int heads = kvHeads * GROUP;
     const int tokenStart = queryStarts[sequence];
     const int queries = queryStarts[sequence + 1] - tokenStart;
@@ -60,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
         int row = i / CHUNKS, chunk = i % CHUNKS;
         bool valid = firstQuery + row < queries;
         const elem *source = qkv + (u64)(tokenStart + (valid ? firstQuery + row : 0)) * qkvRow + head * HEAD_DIM + chunk * 8;
-        copy16_async(shared_address(queryShared + row * ROW + chunk * 8), source, valid);
+        copy16_async(shared_address(queryShared + row * ROW + chunk * 8), source, valid && INSIDE(chunk));
     }
     const u32 keyBase = shared_address(keyShared), valueBase = shared_address(valueShared);
     auto load_keys = [&](int start, int buffer) {
@@ -73,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             int block = valid ? table[token / BLOCK_SIZE] : 0;
             u64 source = ((u64)(block * kvHeads + kvHead) * BLOCK_SIZE + token % BLOCK_SIZE) * HEAD_DIM + chunk * 8;
             u32 destination = ((buffer * KEY_TILE + row) * ROW + chunk * 8) * 2;
-            copy16_async(keyBase + destination, keys + source, valid);
-            copy16_async(valueBase + destination, values + source, valid);
+            copy16_async(keyBase + destination, keys + source, valid && INSIDE(chunk));
+            copy16_async(valueBase + destination, values + source, valid && INSIDE(chunk));
         }
         commit_copies();
     };
@@ -85,6 +99,13 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
 #pragma unroll
     for (int m = 0; m < ROW_TILES; m++)
         maximum[m][0] = maximum[m][1] = NEG_INF, total[m][0] = total[m][1] = 0.f;
+#if SINKS
+    // The sink comes first, as a score that has no value behind it; one lane of a row counts it.
+    const float sink = to_float(sinks[head]) * LOG2E / scaleLog2;
+#pragma unroll
+    for (int m = 0; m < ROW_TILES; m++)
+        maximum[m][0] = maximum[m][1] = sink, total[m][0] = total[m][1] = (lane & 3) == 0 ? 1.f : 0.f;
+#endif
 
     const int warpRow = warp * ROW_TILES * 16;
     const u32 queryAddress = shared_address(queryShared + (warpRow + (lane & 15)) * ROW + (lane >> 4) * 8);
@@ -122,6 +143,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
                 }
             }
         }
+
+#if SOFT_CAP
+#pragma unroll
+        for (int m = 0; m < ROW_TILES; m++)
+#pragma unroll
+            for (int n = 0; n < KEY_TILE / 8; n++)
+#pragma unroll
+                for (int j = 0; j < 4; j++)
+                    scores[m][n][j] = soft_cap(scores[m][n][j], capSlope, capLog2);
+#endif
 
         // Only tiles that cross the diagonal or the window's edge need the mask.
         bool masked = start + KEY_TILE > offset + firstQuery + 1
@@ -214,7 +245,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             {
                 elem *destination = output + (u64)(tokenStart + row) * heads * HEAD_DIM + head * HEAD_DIM + (lane & 3) * 2;
 #pragma unroll
-                for (int n = 0; n < NTILES; n++)
+                for (int n = 0; n < HEAD_DIM / 8; n++)
                     *reinterpret_cast<u32 *>(destination + n * 8) = pack2(sums[m][n][half * 2] * inverse, sums[m][n][half * 2 + 1] * inverse);
             }
         }

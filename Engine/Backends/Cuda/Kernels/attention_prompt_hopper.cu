@@ -2,7 +2,7 @@
 // In, out: as attention_prompt.cu; keys, values and queries are read through tensor maps (128-byte swizzle).
 // Grid: persistent, one CTA of 3 warpgroups per multiprocessor (one loads, two compute 64 queries each); work = (query tile, head), longest first.
 // Source: Shah et al. 2024 (FlashAttention-3): warp specialisation, softmax of one tile under the products of its neighbours.
-// Test: tests/Engine.GpuTests/Kernels/AttentionPromptTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
 
@@ -66,7 +66,11 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
     elem *__restrict__ output, const void *queryMap, const void *keyMap, const void *valueMap,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts, const int *__restrict__ contexts,
     const int *__restrict__ tileSequences, const int *__restrict__ tileQueries, int workCount,
-    const int *__restrict__ tableStride, int blockCount, int kvHeads, int window, float scaleLog2)
+    const int *__restrict__ tableStride, int blockCount, int kvHeads, int window, float scaleLog2
+#if SOFT_CAP || SINKS
+    , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
+#endif
+    )
 {
     allow_next();
     wait_for_previous();
@@ -77,6 +81,9 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
     const u32 fullQ = barriers, emptyQ = barriers + 16, fullK = barriers + 32, emptyK = barriers + 48, fullV = barriers + 64, emptyV = barriers + 80;
     const int heads = kvHeads * GROUP;
     const int warpgroup = threadIdx.x >> 7;
+#if SOFT_CAP
+    scaleLog2 = 1.f;                             // capped scores are to base 2
+#endif
 
     if (threadIdx.x == 0)
     {
@@ -149,13 +156,28 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
         const int lane = threadIdx.x & 31, thread = threadIdx.x & 127;
         const int warpRow = (warpgroup - 1) * 64 + (thread >> 5) * 16 + (lane >> 2);
         u32 keyStage = 0, keyPhase = 0, valueStage = 0, valuePhase = 0, queryStage = 0, queryPhase = 0;
+        // Where a row's maximum and sum begin. A sink comes first, as a score that has no value behind it; one lane of a row counts it.
+#if SINKS
+        auto first_maximum = [&](int head) { return to_float(sinks[head]) * LOG2E / scaleLog2; };
+        const float firstTotal = (lane & 3) == 0 ? 1.f : 0.f;
+#else
+        auto first_maximum = [](int) { return NEG_INF; };
+        const float firstTotal = 0.f;
+#endif
+        auto cap = [&](float (&x)[SCORES]) {
+#if SOFT_CAP
+#pragma unroll
+            for (int i = 0; i < SCORES; i++)
+                x[i] = soft_cap(x[i], capSlope, capLog2);
+#endif
+        };
 
 #if ACROSS_TILES
         // One pipeline over all key tiles of all work: while the weights of a tile multiply its values, the next tile's scores are made,
         // be it of the same queries or of the next.
         float scores[SCORES], sums[SUMS];
         u32 weights[SCORES / 2];
-        float maximum[2] = { NEG_INF, NEG_INF }, total[2] = { 0.f, 0.f }, correction[2];
+        float maximum[2], total[2] = { firstTotal, firstTotal }, correction[2];
 #pragma unroll
         for (int i = 0; i < SUMS; i++)
             sums[i] = 0.f;
@@ -171,6 +193,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
         };
         Part t = load_part(work);
         int tile = t.last;                       // whose scores are made next
+        maximum[0] = maximum[1] = first_maximum(t.head);
 
         auto multiply_keys = [&]() {
             const u64 query = matrix_descriptor(queryBase + queryStage * QUERY_BYTES + (warpgroup - 1) * 64 * 128, 16, 1024);
@@ -194,6 +217,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
         };
         auto softmax = [&]() {
             const int start = tile * KEY_TILE;
+            cap(scores);
             // Only tiles that cross the diagonal or the window's edge need the mask.
             if (start + KEY_TILE > t.position + (warpgroup - 1) * 64 + 1 || (window > 0 && start <= t.keyEnd - 1 - window))
             {
@@ -295,7 +319,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
         };
         bool fresh = true;                       // the weights at hand are the first of their queries
         // From the first product to the last wait without a branch: the compiler would put the products one after the other otherwise.
-        auto overlap = [&](bool ends) {
+        auto overlap = [&](bool ends, float freshMaximum) {
             barrier_wait(fullK + keyStage * 8, keyPhase);
             multiply_keys();
             barrier_wait(fullV + valueStage * 8, valuePhase);
@@ -304,7 +328,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             pin(scores);
             release_keys();
             if (ends)
-                maximum[0] = maximum[1] = NEG_INF, total[0] = total[1] = 0.f;
+                maximum[0] = maximum[1] = freshMaximum, total[0] = total[1] = firstTotal;
             softmax();
             wgmma_wait<0>();
             pin(sums);
@@ -330,7 +354,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             {
                 tile--;
             }
-            overlap(ends);
+            overlap(ends, first_maximum(t.head));
             if (ends)
             {
                 finish(done, doneTotal);
@@ -358,7 +382,8 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             const Tile t = load_tile(work, heads, tileSequences, tileQueries, queryStarts, contexts, window);
             float scores[SCORES], sums[SUMS];
             u32 weights[SCORES / 2];
-            float maximum[2] = { NEG_INF, NEG_INF }, total[2] = { 0.f, 0.f }, correction[2];
+            float maximum[2], total[2] = { firstTotal, firstTotal }, correction[2];
+            maximum[0] = maximum[1] = first_maximum(t.head);
 #pragma unroll
             for (int i = 0; i < SUMS; i++)
                 sums[i] = 0.f;
@@ -383,6 +408,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             auto softmax = [&](int tile) {
                 const int position = t.offset + t.firstQuery + warpRow;
                 const int start = tile * KEY_TILE;
+                cap(scores);
                 // Only tiles that cross the diagonal or the window's edge need the mask.
                 const bool masked = start + KEY_TILE > t.offset + t.firstQuery + (warpgroup - 1) * 64 + 1
                     || (window > 0 && start <= t.keyEnd - 1 - window);

@@ -1,9 +1,10 @@
-// Everything between the matrix products: embedding, RMSNorm with residual add, rotary embedding with KV write, SiLU·mul, row and block copies.
+// Everything between the matrix products: embedding, RMSNorm with residual add, rotary embedding with KV write, gated activations, row and block copies.
 // Rows are [hidden] elements (bf16 or fp16); weights have the element type; sums in float32.
-// Grid: one CTA per row (embed, norms, rope, gather) or a grid-stride loop (silu_mul); block: see each kernel.
-// Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs), Shazeer 2020 (SwiGLU).
-// Test: tests/Engine.GpuTests/Kernels/ElementwiseTests.cs
+// Grid: one CTA per row (embed, norms, rope, gather) or pieces of rows (activations); block: see each kernel.
+// Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs), Shazeer 2020 (gated activations).
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
 #include "primitives.cuh"
+#include "activations.cuh"
 
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -51,7 +52,8 @@ extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restri
     }
 }
 
-// residual[row] += delta[row] (delta may be null); output[row] = residual / rms(residual) * weight. hidden <= blockDim * 8 * NORM_CHUNKS.
+// residual[row] += delta[row] (delta may be null); output[row] = residual / rms(residual) * (weight + weightOffset); the output may be the
+// residual itself. hidden <= blockDim * 8 * NORM_CHUNKS.
 // The host says how many chunks and threads a row of the model takes: fewer registers, so that more rows are on their way at once.
 #ifndef NORM_CHUNKS
 #define NORM_CHUNKS 4
@@ -62,7 +64,7 @@ extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restri
 #else
 #define NORM_CTAS (NORM_THREADS > 1536 / 2 ? 1 : 1536 / NORM_THREADS > 16 ? 16 : 1536 / NORM_THREADS)
 #endif
-extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_norm(elem *__restrict__ output, elem *__restrict__ residual, const elem *__restrict__ delta,
+extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_norm(elem *output, elem *residual, const elem *__restrict__ delta,
     const elem *__restrict__ weight, int hidden, float epsilon, float weightOffset)
 {
     wait_for_previous();
@@ -192,7 +194,8 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
 }
 
 // gateUp [rows, 2 * inner] (gate first) -> output [rows, inner]. Grid: (inner / 8 / (2 * blockDim) rounded up, rows).
-extern "C" __global__ void silu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+template <int Activation>
+__device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, float alpha, float limit)
 {
     wait_for_previous();
     allow_next();
@@ -220,14 +223,45 @@ extern "C" __global__ void silu_mul(elem *__restrict__ output, const elem *__res
         u32 *z = reinterpret_cast<u32 *>(&v);
 #pragma unroll
         for (int j = 0; j < 4; j++)
-        {
-            float a = low_half(x[j]), b = high_half(x[j]);
-            a = __fdividef(a, 1.f + __expf(-a)) * low_half(y[j]);
-            b = __fdividef(b, 1.f + __expf(-b)) * high_half(y[j]);
-            z[j] = pack2(a, b);
-        }
+            z[j] = pack2(gated<Activation>(low_half(x[j]), low_half(y[j]), alpha, limit), gated<Activation>(high_half(x[j]), high_half(y[j]), alpha, limit));
         destination[c] = v;
     }
+}
+
+extern "C" __global__ void silu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+{
+    gate_rows<SILU>(output, gateUp, inner, 0.f, 0.f);
+}
+
+extern "C" __global__ void gelu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+{
+    gate_rows<GELU>(output, gateUp, inner, 0.f, 0.f);
+}
+
+extern "C" __global__ void gelu_tanh_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+{
+    gate_rows<GELU_TANH>(output, gateUp, inner, 0.f, 0.f);
+}
+
+extern "C" __global__ void relu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+{
+    gate_rows<RELU>(output, gateUp, inner, 0.f, 0.f);
+}
+
+// gpt-oss: its gate and up are clamped to limit.
+extern "C" __global__ void clamped_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, float alpha, float limit)
+{
+    gate_rows<CLAMPED>(output, gateUp, inner, alpha, limit);
+}
+
+// x = cap * tanh(x / cap), in place. Grid: any number of CTAs.
+extern "C" __global__ void cap_logits(float *__restrict__ x, u64 count, float cap)
+{
+    allow_next();
+    wait_for_previous();
+    const float slope = 2.f * LOG2E / cap;
+    for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += (u64)gridDim.x * blockDim.x)
+        x[i] = soft_cap(x[i], slope, cap);
 }
 
 // output[row] = input[rows[row]]

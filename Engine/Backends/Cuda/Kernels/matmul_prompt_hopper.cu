@@ -43,7 +43,7 @@ struct alignas(64) TensorMaps
     unsigned char output[128];
 };
 
-extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1) matmul_gated_hopper(
+extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1) matmul_prompt_hopper(
     const __grid_constant__ TensorMaps maps, void *queries, int rows, int outputs, int inputs, const elem *__restrict__ bias,
     elem *__restrict__ keys, elem *__restrict__ values, const float2 *__restrict__ cosSin,
     const int *__restrict__ positions, const int *__restrict__ slots, int heads, int kvHeads)

@@ -129,6 +129,13 @@ __device__ __forceinline__ float exp2_fast(float x)
     return y;
 }
 
+// cap * tanh(x * slope * ln 2 / 2) as 1 - 2 / (e^2y + 1): an exponential that overflows or vanishes gives the cap's ends, as it should.
+// For attention: slope = 2 * (factor to base 2) / cap and the cap itself to base 2.
+__device__ __forceinline__ float soft_cap(float x, float slope, float cap)
+{
+    return cap - __fdividef(2.f * cap, exp2_fast(x * slope) + 1.f);
+}
+
 __device__ __forceinline__ float warp_sum(float x)
 {
 #pragma unroll

@@ -1,0 +1,91 @@
+// Rotary embedding with KV write for heads that rope_store_kv of elementwise.cu does not cover: RMSNorm of each query and key head first, any
+// even number of dimensions that turn, queries scaled by position.
+// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM], norm weights [HEAD_DIM] or null, cosSin [rows, rotaryDim / 2] (cos, sin). Out: queries in place, keys and values at their slots.
+// Grid: one CTA of 256 threads per token, a head a warp.
+// Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs). Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
+#include "primitives.cuh"
+
+#ifndef HEAD_DIM
+#define HEAD_DIM 128
+#endif
+#ifndef BLOCK_SIZE
+#define BLOCK_SIZE 64
+#endif
+
+#define WARPS 8
+
+extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
+    const float2 *__restrict__ cosSin, const int *__restrict__ angleRows, const int *__restrict__ slots,
+    int heads, int kvHeads, int rotaryDim, const elem *__restrict__ queryNorm, const elem *__restrict__ keyNorm, float epsilon, float weightOffset,
+    const float *__restrict__ queryScales, const int *__restrict__ positions)
+{
+    allow_next();
+    wait_for_previous();
+    __shared__ float staged[WARPS][HEAD_DIM];
+    const int token = blockIdx.x, lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    const int half = rotaryDim / 2;
+    elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
+    const float2 *table = cosSin + (u64)angleRows[token] * half;
+    const float queryScale = queryScales ? queryScales[positions[token]] : 1.f;
+    const int slot = slots[token];
+    const u64 slotBase = ((u64)(slot / BLOCK_SIZE) * kvHeads * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM;
+    float *x = staged[warp];
+
+    for (int head = warp; head < heads + 2 * kvHeads; head += WARPS)
+    {
+        const u32 *source = reinterpret_cast<const u32 *>(row + head * HEAD_DIM);
+        if (head >= heads + kvHeads)
+        {
+            u32 *destination = reinterpret_cast<u32 *>(values + slotBase + (u64)(head - heads - kvHeads) * BLOCK_SIZE * HEAD_DIM);
+            for (int i = lane; i < HEAD_DIM / 2; i += 32)
+                destination[i] = source[i];
+            continue;
+        }
+        const bool isKey = head >= heads;
+        const elem *norm = isKey ? keyNorm : queryNorm;
+        float squares = 0.f;
+        for (int i = lane; i < HEAD_DIM / 2; i += 32)
+        {
+            const u32 v = source[i];
+            const float a = low_half(v), b = high_half(v);
+            squares += a * a + b * b;
+            x[2 * i] = a;
+            x[2 * i + 1] = b;
+        }
+        if (norm)
+        {
+            const float inverse = rsqrtf(warp_sum(squares) / HEAD_DIM + epsilon);
+            for (int i = lane; i < HEAD_DIM / 2; i += 32)
+            {
+                const u32 w = reinterpret_cast<const u32 *>(norm)[i];
+                x[2 * i] *= inverse * (low_half(w) + weightOffset);
+                x[2 * i + 1] *= inverse * (high_half(w) + weightOffset);
+            }
+        }
+        __syncwarp();
+        const float scale = isKey ? 1.f : queryScale;
+        u32 *destination = isKey ? reinterpret_cast<u32 *>(keys + slotBase + (u64)(head - heads) * BLOCK_SIZE * HEAD_DIM) : reinterpret_cast<u32 *>(row + head * HEAD_DIM);
+        for (int i = lane; i < HEAD_DIM / 2; i += 32)
+        {
+            float y[2];
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+            {
+                const int d = 2 * i + j;
+                y[j] = x[d];
+                if (d < half)
+                {
+                    const float2 t = table[d];
+                    y[j] = x[d] * t.x - x[d + half] * t.y;
+                }
+                else if (d < rotaryDim)
+                {
+                    const float2 t = table[d - half];
+                    y[j] = x[d] * t.x + x[d - half] * t.y;
+                }
+            }
+            destination[i] = pack2(y[0] * scale, y[1] * scale);
+        }
+        __syncwarp();                            // the next head takes the same place
+    }
+}
