@@ -81,8 +81,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader)
     {
         _device.MakeCurrent();
-        int inputs = parts[0].Weight.Columns, outputs = parts.Sum(part => part.Weight.Rows);
-        RequireMultiple(inputs, name);
+        int inputs = Padded(parts[0].Weight.Columns), outputs = parts.Sum(part => part.Weight.Rows);
         DeviceBuffer matrix = new(_device, (long)inputs * outputs * 2, $"the weights of {name}");
         DeviceBuffer? bias = null;
         try
@@ -90,7 +89,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
             int first = 0;
             foreach (LinearPart part in parts)
             {
-                _uploader.Upload(reader.Read(part.Weight), matrix.Address + (nint)((long)first * inputs * 2));
+                _uploader.Upload(reader.Read(part.Weight), matrix.Address + (nint)((long)first * inputs * 2), inputs);
                 if (part.Bias is { } expected)
                 {
                     if (bias is null)
@@ -140,7 +139,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     public DeviceTensor Allocate(int rows, int columns)
     {
         _device.MakeCurrent();
-        RequireMultiple(columns, "activations");
+        columns = Padded(columns);
         // Decode graphs round the number of rows up.
         DeviceBuffer buffer = new(_device, (long)(rows + _options.MaxSequences) * columns * 2, $"activations of {rows:N0} tokens");
         Driver.FillAsync(buffer.Address, 0, (nuint)buffer.Bytes, _device.Stream).Check();
@@ -352,6 +351,9 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
         return true;
     }
+
+    /// <summary>Columns that rows take in memory: whole pieces of 16 bytes, what is beyond the row's own being zero.</summary>
+    private static int Padded(int columns) => (columns + 7) / 8 * 8;
 
     private static void RequireMultiple(int columns, string name)
     {

@@ -84,7 +84,7 @@ internal sealed class CudaLatent : IDisposable
         {
             int tokens = Math.Min(_passTokens, rows - first);
             nint queries = query.Address + (nint)((long)first * query.Columns * 2);
-            Multiply(tokens, queries, _layout.QueryDim, _layout.ContentDim, keys, _projected.Address, _layout.LatentDim);
+            Multiply(tokens, queries, _layout.QueryDim, _layout.ContentDim, keys, _projected.Address, _layout.LatentDim, _layout.HeadCount * _layout.LatentDim);
             int tiles = tokens * HeadGroups, parts = Math.Clamp(_device.Multiprocessors * CtasPerMultiprocessor / tiles, 1, MostParts);
             nint sequences = arena.Sequences + (first * sizeof(int));
             _attend.Launch(_device.Stream, tiles, parts, 256, _projected.Address, queries, _cache!.Keys(layer), arena.Tables, arena.TableStride,
@@ -94,7 +94,7 @@ internal sealed class CudaLatent : IDisposable
                 _merge.Launch(_device.Stream, tokens * _layout.HeadCount, 1, 128, _projected.Address, _parts.Address, sequences, parts);
             }
 
-            Multiply(tokens, _projected.Address, _layout.LatentDim, _layout.LatentDim, values, output.Address + (nint)((long)first * output.Columns * 2), _layout.ValueDim);
+            Multiply(tokens, _projected.Address, _layout.LatentDim, _layout.LatentDim, values, output.Address + (nint)((long)first * output.Columns * 2), _layout.ValueDim, output.Columns);
         }
     }
 
@@ -113,10 +113,11 @@ internal sealed class CudaLatent : IDisposable
 
     /// <summary>Each head's matrix with that head's part of every row.</summary>
     /// <param name="inputStep">Columns from one head's input to the next.</param>
-    private void Multiply(int rows, nint input, int inputStep, int inputs, nint weights, nint output, int outputs)
+    /// <param name="outputStride">Columns from one row of the output to the next.</param>
+    private void Multiply(int rows, nint input, int inputStep, int inputs, nint weights, nint output, int outputs, int outputStride)
     {
         int tile = GroupedMatmul.Tile(rows), heads = _layout.HeadCount;
         _products.Kernel(tile).Launch(_device.Stream, GroupedMatmul.OutputTiles(tile, outputs), heads * ((rows + tile - 1) / tile), GroupedMatmul.Threads,
-            output, input, weights, 0, outputs, inputs, heads * outputs, heads * inputStep, rows, outputs, inputStep);
+            output, input, weights, 0, outputs, inputs, outputStride, heads * inputStep, rows, outputs, inputStep);
     }
 }

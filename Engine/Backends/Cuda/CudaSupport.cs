@@ -34,7 +34,12 @@ internal static class CudaSupport
 
         if (config.Latent is { } latent)
         {
-            rows.AddRange([("q_lora_rank", latent.QueryRank ?? 0), ("kv_lora_rank", latent.Layout.LatentDim), ("qk_nope_head_dim", latent.Layout.ContentDim), ("v_head_dim", latent.Layout.ValueDim)]);
+            rows.AddRange([("q_lora_rank", latent.QueryRank ?? 0), ("kv_lora_rank", latent.Layout.LatentDim), ("qk_nope_head_dim", latent.Layout.ContentDim)]);
+            if (latent.Layout.ValueDim % 2 != 0)
+            {
+                yield return $"v_head_dim {latent.Layout.ValueDim:N0} (supported: even numbers)";
+            }
+
             if (latent.Layout.LatentDim > MaxLatentDim)
             {
                 yield return $"kv_lora_rank {latent.Layout.LatentDim:N0} (supported: up to {MaxLatentDim:N0})";

@@ -56,6 +56,29 @@ internal sealed unsafe class WeightUploader : IDisposable
         }
     }
 
+    /// <summary>The same for a matrix whose rows are padded with zeros on the device.</summary>
+    /// <param name="columns">Of a row there, as many as the tensor has or more.</param>
+    public void Upload(HostTensor tensor, nint destination, int columns)
+    {
+        if (columns == tensor.Columns)
+        {
+            Upload(tensor, destination);
+            return;
+        }
+
+        int size = tensor.Type.SizeBytes();
+        byte[] rows = new byte[(long)tensor.Rows * columns * size];
+        for (int row = 0; row < tensor.Rows; row++)
+        {
+            new ReadOnlySpan<byte>((byte*)tensor.Data + ((long)row * tensor.Columns * size), tensor.Columns * size).CopyTo(rows.AsSpan(row * columns * size));
+        }
+
+        fixed (byte* padded = rows)
+        {
+            Upload(tensor with { Columns = columns, Data = (nint)padded }, destination);
+        }
+    }
+
     /// <summary>A small tensor in float32.</summary>
     public static float[] Widen(HostTensor tensor)
     {

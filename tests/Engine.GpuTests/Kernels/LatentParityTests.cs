@@ -14,6 +14,7 @@ public sealed class LatentParityTests
     [InlineData(40, 64, 32, 256, 64, false, 32)]
     [InlineData(128, 32, 16, 72, 32, true, 16)]
     [InlineData(3, 8, 16, 8, 8, true, 128)]
+    [InlineData(4, 16, 8, 24, 14, false, 16)]
     public void Latent_attention_of_prompts_chunks_and_decodes(int heads, int content, int rope, int latent, int value, bool interleaved, int blockSize)
     {
         Gpu.Require();

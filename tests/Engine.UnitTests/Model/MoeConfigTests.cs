@@ -95,6 +95,7 @@ public sealed class MoeConfigTests
     [Theory]
     [InlineData("GptOssForCausalLM", """, "intermediate_size": 20""", "an expert's intermediate size 20 (supported: multiples of 8)")]
     [InlineData("DeepseekV3ForCausalLM", """, "kv_lora_rank": 2048""", "kv_lora_rank 2,048 (supported: up to 1,024)")]
+    [InlineData("DeepseekV3ForCausalLM", """, "v_head_dim": 13""", "v_head_dim 13 (supported: even numbers)")]
     [InlineData("DeepseekV3ForCausalLM", """, "q_lora_rank": 100""", "q_lora_rank 100 (supported: multiples of 8)")]
     public void Cuda_refuses_by_name(string architecture, string keys, string reason)
     {

@@ -1,5 +1,5 @@
 // Matrix products of many matrices of one shape, each with its own rows: output[row, outputs] = input[row, inputs] * weights[g][outputs, inputs]^T (+ biases[g]).
-// In: elements, inputs and outputs multiples of 8; which rows are whose stands on the device. GATED: weights are [2 * outputs, inputs], gate then up, and output is gated<ACTIVATION>(gate, up).
+// In: elements; inputs a multiple of 8, outputs even, with GATED of 8; which rows are whose stands on the device. GATED: weights are [2 * outputs, inputs], gate then up, and output is gated<ACTIVATION>(gate, up).
 // Grid: (tiles of outputs, at least as many tiles of rows as there are), 128 threads; CTAs past the last tile end at once.
 // Source: tensor cores (mma.sync), a ring of asynchronous copies; grouped as in Gale et al. 2022 (MegaBlocks).
 // Test: tests/Engine.GpuTests/Kernels/MoeParityTests.cs, tests/Engine.GpuTests/reference/moe_check.py
