@@ -21,7 +21,7 @@ public sealed unsafe partial class OwnMatmulTests
                 cases.Add("vector", rows, false);
             }
 
-            foreach (int rows in (int[])[1, 2, 7, 8, 9, 16, 17, 31, 32])
+            foreach (int rows in (int[])[1, 2, 5, 7, 8])
             {
                 cases.Add("stream9", rows, false);
             }
@@ -32,15 +32,15 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
-    [InlineData("prompt9", 128, false)]
-    [InlineData("prompt9", 300, false)]
-    [InlineData("prompt9", 601, false)]
+    [InlineData("gated9", 128, false)]
+    [InlineData("gated9", 300, false)]
+    [InlineData("gated9", 601, false)]
     public void Gate_and_up_agree_with_float64(string name, int rows, bool norm)
     {
         // Parts of a tile of 64 gates, and several tiles.
         foreach (int inner in (int[])[8, 72, 1032])
         {
-            using Case c = new(name, rows, 2 * inner, norm, bias: rows % 2 == 1 && name != "prompt9", headDim: 128);
+            using Case c = new(name, rows, 2 * inner, norm, bias: rows % 2 == 1 && name != "gated9", headDim: 128);
             ushort[] actual = c.Run(ProductEpilogue.SiluMul, Unwritten(rows * inner), default);
             for (int i = 0; i < actual.Length; i++)
             {
@@ -68,8 +68,6 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
-    [InlineData("prompt9", 128, false)]
-    [InlineData("prompt9", 333, false)]
     public void Rotation_and_cache_agree_with_float64(string name, int rows, bool norm)
     {
         foreach (int headDim in (int[])[64, 128])
@@ -89,7 +87,7 @@ public sealed unsafe partial class OwnMatmulTests
         Assert.False(narrow.Supports(ProductEpilogue.RotateAndStore, shape));
         Assert.False(narrow.Supports(ProductEpilogue.SiluMul, shape with { Outputs = 24 }));
         Assert.True(narrow.Supports(ProductEpilogue.SiluMul, shape with { Outputs = 32 }));
-        Assert.False(narrow.Accepts(shape with { Rows = 33 }));
+        Assert.False(narrow.Accepts(shape with { Rows = 9 }));
     }
 
     [Theory]
@@ -120,12 +118,12 @@ public sealed unsafe partial class OwnMatmulTests
 
     private static void RotateAndCompare(string name, int rows, bool norm, int headDim, int heads, int keyValueHeads)
     {
-        const int BlockSize = 16, Positions = 300;
-        int blocks = 6 + (rows / BlockSize), outputs = (heads + (2 * keyValueHeads)) * headDim, half = headDim / 2, cacheSize = blocks * keyValueHeads * BlockSize * headDim;
+        const int BlockSize = 16, Positions = 300, Blocks = 6;
+        int outputs = (heads + (2 * keyValueHeads)) * headDim, half = headDim / 2, cacheSize = Blocks * keyValueHeads * BlockSize * headDim;
         using Case c = new(name, rows, outputs, norm, bias: rows % 2 == 0, headDim);
         Random random = new(rows);
         float[] table = [.. Enumerable.Range(0, Positions * half).Select(i => i / half / Math.Pow(10000, i % half / (double)half)).SelectMany(a => (float[])[(float)Math.Cos(a), (float)Math.Sin(a)])];
-        int[] positions = [.. Enumerable.Range(0, rows).Select(_ => random.Next(Positions))], slots = [.. Enumerable.Range(0, blocks * BlockSize)];
+        int[] positions = [.. Enumerable.Range(0, rows).Select(_ => random.Next(Positions))], slots = [.. Enumerable.Range(0, Blocks * BlockSize)];
         random.Shuffle(slots);
         using DeviceBuffer keys = Send(c.Device, Unwritten(cacheSize)), values = Send(c.Device, Unwritten(cacheSize));
         using DeviceBuffer cosSin = Send(c.Device, table), at = Send(c.Device, positions), to = Send(c.Device, slots[..rows]);

@@ -229,7 +229,8 @@ internal sealed unsafe partial class CudaBackend : IBackend
         // The plain kernel moves pieces of four elements of either half.
         if (plain && rotaryDim % 8 == 0)
         {
-            LaunchRotation(_rows, source.Address, target, rotaryDim);
+            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+                target.Heads, target.KeyValueHeads, rotaryDim);
             return;
         }
 
@@ -362,9 +363,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
             throw new CudaException($"The CUDA kernels read 8 elements at a time, but {name} has rows of {columns}; use the CPU backend for this model.");
         }
     }
-
-    private void LaunchRotation(int rows, nint qkv, in RotaryTarget target, int rotaryDim) =>
-        _rope.Launch(_device.Stream, rows, 1, 256, qkv, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots, target.Heads, target.KeyValueHeads, rotaryDim);
 
     private void CopyBlocks(Batch batch)
     {

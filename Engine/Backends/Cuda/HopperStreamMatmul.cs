@@ -3,12 +3,16 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Products of up to 32 rows by Hopper's asynchronous matrix products, the weights brought by the copy engine through a ring in
+/// <summary>Products of up to 8 rows by Hopper's asynchronous matrix products, the weights brought by the copy engine through a ring in
 /// shared memory, with what follows them done in passing.</summary>
 /// <remarks>Every multiprocessor reads an equal share of the weights, whatever their shape; what the shares cut apart is put together in the order of the inputs.</remarks>
 internal sealed unsafe class HopperStreamMatmul : FusedMatmul
 {
-    private const int MaxRows = 32;
+    /// <summary>Most rows. The kernel was made for 16 and 32 too, but whole steps of so many were no faster than with the library's products (docs/performance.md).</summary>
+    public const int MaxRows = 8;
+
+    private const int Stages = 6;
+    private const int SharedBytes = (Stages * (((TileOutputs + MaxRows) * LineBytes) + 16)) + 1024;
     private const int TileOutputs = 128;
     private const int TileInputs = 64;
     private const int LineBytes = TileInputs * 2;
@@ -19,7 +23,7 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
     private readonly KernelCompiler _compiler;
     private readonly DeviceBuffer _parts;
     private readonly DeviceBuffer _arrivals;
-    private readonly Dictionary<(bool Fp16, int Tokens, ProductEpilogue After), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly Dictionary<(bool Fp16, ProductEpilogue After), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
     private readonly Dictionary<(nint Weight, nint Input, MatmulShape Shape, ProductEpilogue After), nint> _maps = [];
 
     /// <param name="headDim">Dimensions of a head, for products that rotate queries and keys in passing.</param>
@@ -78,13 +82,6 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
         }
     }
 
-    private static int Tokens(int rows) => rows <= 8 ? 8 : rows <= 16 ? 16 : 32;
-
-    /// <summary>Two kernels fit a multiprocessor, so that the next one's ring fills while this one ends.</summary>
-    private static int Stages(int tokens) => tokens <= 16 ? 6 : 5;
-
-    private static int SharedBytes(int tokens) => (Stages(tokens) * (((TileOutputs + tokens) * LineBytes) + 16)) + 1024;
-
     /// <summary>Maps of weight and input, one after the other. They travel as a kernel argument, so none has to be sent to the device while a graph is recorded.</summary>
     private void* Maps(in FusedProduct p)
     {
@@ -97,7 +94,7 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
         _maps[(p.Weight, p.Input, p.Shape, p.After)] = (nint)maps;
         MapWeight(maps, p);
         TensorMap.Encode(maps + TensorMap.Bytes, p.Input, p.Shape.ElementType == CublasLt.Real16F,
-            [(ulong)p.Shape.Inputs, (ulong)p.Shape.Rows], [TileInputs, (uint)Tokens(p.Shape.Rows)]);
+            [(ulong)p.Shape.Inputs, (ulong)p.Shape.Rows], [TileInputs, MaxRows]);
         return maps;
     }
 
@@ -124,13 +121,12 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
     private CudaKernel Kernel(in MatmulShape shape, ProductEpilogue after)
     {
         bool fp16 = shape.ElementType == CublasLt.Real16F;
-        int tokens = Tokens(shape.Rows);
-        if (!_kernels.TryGetValue((fp16, tokens, after), out (CudaModule Module, CudaKernel Kernel) found))
+        if (!_kernels.TryGetValue((fp16, after), out (CudaModule Module, CudaKernel Kernel) found))
         {
-            CudaModule module = new(_device, _compiler.Compile("matmul_stream_hopper.cu", $"TOKENS={tokens}", $"STAGES={Stages(tokens)}", $"EPILOGUE={(int)after}",
+            CudaModule module = new(_device, _compiler.Compile("matmul_stream_hopper.cu", $"STAGES={Stages}", $"EPILOGUE={(int)after}",
                 $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
-            found = (module, module.Kernel("matmul_stream_hopper", SharedBytes(tokens), overlaps: true));
-            _kernels[(fp16, tokens, after)] = found;
+            found = (module, module.Kernel("matmul_stream_hopper", SharedBytes, overlaps: true));
+            _kernels[(fp16, after)] = found;
         }
 
         return found.Kernel;

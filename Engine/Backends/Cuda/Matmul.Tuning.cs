@@ -9,7 +9,7 @@ internal sealed unsafe partial class Matmul
     private const int MostCandidates = 8;
 
     // Part of the file's name: what older kernels won or lost says nothing about newer ones.
-    private const int Generation = 5;
+    private const int Generation = 6;
 
     // What a kernel that does in passing what stands around a product saves beside it: a norm, a rotation, an activation or a residual sum in a kernel of its own.
     private const float FusionMilliseconds = 0.002f;
@@ -22,12 +22,10 @@ internal sealed unsafe partial class Matmul
     /// <param name="weights">Weights of this shape, taken in turn so that none stays in the device's cache.</param>
     /// <param name="after">What follows the product in a step; a kernel that does it in passing may take longer.</param>
     /// <param name="separately">Queues what follows in a kernel of its own; without it, kernels that do nothing but both are left out.</param>
-    /// <param name="rotary">For timing <see cref="ProductEpilogue.RotateAndStore"/>.</param>
     /// <returns>True when it had to be timed.</returns>
-    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store,
-        Action? separately = null, in RotaryTarget rotary = default)
+    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store, Action? separately = null)
     {
-        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately, rotary);
+        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately);
         if (Fused(shape, bias) is { } fused)
         {
             fused.Load(shape, fused.Supports(after, shape) ? after : ProductEpilogue.Store);
@@ -96,7 +94,7 @@ internal sealed unsafe partial class Matmul
         return kept;
     }
 
-    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately, RotaryTarget rotary)
+    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately)
     {
         MatmulPlan plan = new(shape);
         string key = Key(shape, after);
@@ -153,7 +151,7 @@ internal sealed unsafe partial class Matmul
         _plans[shape] = plan;
         if (separately is not null && !(plan.Own is FusedMatmul chosenFused && chosenFused.Supports(after, shape)))
         {
-            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately, rotary);
+            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately);
         }
 
         _kept[key] = (plan.Own?.Name ?? Text(chosen)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
@@ -162,7 +160,7 @@ internal sealed unsafe partial class Matmul
     }
 
     /// <summary>Times the kernels that only do a product together with what follows against both one after the other, by turns: the device's clock falls while it works.</summary>
-    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately, RotaryTarget rotary)
+    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately)
     {
         MatmulShape shape = plan.Shape;
         foreach (FusedMatmul candidate in _onlyFollowed)
@@ -172,7 +170,7 @@ internal sealed unsafe partial class Matmul
                 continue;
             }
 
-            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after, Rotary: rotary));
+            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after));
             void Apart(nint weight)
             {
                 Run(shape, input, weight, bias, output);

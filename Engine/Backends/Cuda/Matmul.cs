@@ -28,7 +28,7 @@ internal sealed unsafe partial class Matmul : IDisposable
             HopperStreamMatmul.RunsOn(device) ? new HopperStreamMatmul(device, compiler, headDim) : new StreamMatmul(device, compiler),
             new SkinnyMatmul(device, compiler),
         ];
-        _onlyFollowed = HopperPromptMatmul.RunsOn(device) ? [new HopperPromptMatmul(device, compiler, headDim)] : [];
+        _onlyFollowed = HopperGatedMatmul.RunsOn(device) ? [new HopperGatedMatmul(device, compiler, headDim)] : [];
         nint library;
         CublasLt.Create(&library).Check();
         _library = library;
@@ -41,7 +41,7 @@ internal sealed unsafe partial class Matmul : IDisposable
     /// <summary>Tells the kernels how many tokens a block of the KV cache has; before the first product.</summary>
     public void SetBlockSize(int blockSize)
     {
-        foreach (OwnMatmul own in _own.Concat(_onlyFollowed))
+        foreach (OwnMatmul own in _own)
         {
             if (own is FusedMatmul fused)
             {

@@ -42,15 +42,14 @@ def stream_product(out, x, w, bias=None, epilogue=0, rope=None, grid=MULTIPROCES
         kernel("matmul_stream.cu", "matmul_stream", TOKEN_TILES=tiles, STAGES=n, **defines)((min(units, grid),), 256,
             (out, x, w, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals), n * (16384 + 8 * tiles * 144))
         return
-    tokens = 8 if rows <= 8 else 16 if rows <= 16 else 32
-    n = defines.pop("STAGES", 6 if tokens <= 16 else 5)
+    n = defines.pop("STAGES", 6)
     key = (w.data_ptr(), x.data_ptr(), rows, outputs, inputs, epilogue)
     if key not in _maps:
-        _maps[key] = maps_argument(weight_map(w, epilogue), tensor_map(x, [inputs, rows], [64, tokens]))
+        _maps[key] = maps_argument(weight_map(w, epilogue), tensor_map(x, [inputs, rows], [64, 8]))
     keys, values, table, positions, slots = rope or (None,) * 5
-    k = kernel("matmul_stream_hopper.cu", "matmul_stream_hopper", TOKENS=tokens, STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
+    k = kernel("matmul_stream_hopper.cu", "matmul_stream_hopper", STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
     k((min(units, grid),), 288, (_maps[key], out, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals, keys, values, table, positions, slots, HEADS, KV_HEADS),
-      n * (16384 + tokens * 128 + 16) + 1024)
+      n * (16384 + 8 * 128 + 16) + 1024)
 
 
 def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **defines):
@@ -75,7 +74,7 @@ def close(out, reference, limit=None):
 
 
 def correctness():
-    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 32)):
+    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 8 if HOPPER else 32)):
         for outputs, inputs in ((4096, 4096), (6144, 4096), (40, 96), (1000, 13824), (17, 8), (320, 72), (5120, 5120), (129, 4104), (32000, 1024)):
             w = torch.randn(outputs, inputs, device=device).to(bf16)
             b = torch.randn(outputs, device=device).to(bf16)
@@ -103,7 +102,7 @@ def correctness():
     # A graph of kernels that start while the one before ends, against the same one after the other.
     x = torch.randn(32, 4096, device=device).to(bf16)
     ws = [(torch.randn(4096, 4096, device=device) / 64).to(bf16) for _ in range(6)]
-    for rows in (1, 4, 8, 32):
+    for rows in (1, 4, 8):
         a, b = torch.empty(rows, 4096, device=device, dtype=bf16), torch.empty(rows, 4096, device=device, dtype=bf16)
 
         def chain():
@@ -122,7 +121,7 @@ def correctness():
 def fused():
     for rows in (1, 2, 3, 4):
         fused_with("vector", vector_product, rows, 4096, 1536, True)
-    for rows in (1, 5, 8, 13, 32) if HOPPER else ():
+    for rows in (1, 5, 8) if HOPPER else ():
         fused_with("stream", stream_product, rows, 4096, 1536, False)
         fused_with("stream", stream_product, rows, 1032, 904, False)
 
@@ -186,7 +185,7 @@ def products():
             cells = []
             t = torch_us(lambda: [torch.mm(x, w.T, out=out) for w in ws], per=copies)
             cells.append(t)
-            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 32)):
+            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 8 if HOPPER else 32)):
                 cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most else None)
             text = " ".join(f"{t:7.1f} {outputs * inputs * 2 / t / 1e6:5.2f}TB" if t else " " * 14 + "--" for t in cells)
             print(f"{outputs:6}x{inputs:<7} {rows:4} {text}", flush=True)
@@ -249,7 +248,7 @@ def layers():
                 vector_product(h, act, d, epilogue=3)
 
         row = []
-        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 32), ("stream, fused", stream_fused, 32 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
+        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 8 if HOPPER else 32), ("stream, fused", stream_fused, 8 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
             if rows <= most:
                 h.normal_()
                 synchronize()

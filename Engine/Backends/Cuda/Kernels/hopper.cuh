@@ -191,27 +191,6 @@ __device__ __forceinline__ void wgmma_ss(float (&d)[4], u64 a, u64 b, int accumu
         : "l"(a), "l"(b), "r"(accumulate));
 }
 
-// d[64,16] (+)= a[64,16] b[16,16]; both in shared memory, the summed dimension contiguous.
-__device__ __forceinline__ void wgmma_ss(float (&d)[8], u64 a, u64 b, int accumulate)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %10, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n16k16.f32." ELEM_NAME "." ELEM_NAME "\n"
-        "{%0, %1, %2, %3, %4, %5, %6, %7}, %8, %9, p, 1, 1, 0, 0;}\n"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7])
-        : "l"(a), "l"(b), "r"(accumulate));
-}
-
-// d[64,32] (+)= a[64,16] b[16,32]; both in shared memory, the summed dimension contiguous.
-__device__ __forceinline__ void wgmma_ss(float (&d)[16], u64 a, u64 b, int accumulate)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %18, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n32k16.f32." ELEM_NAME "." ELEM_NAME "\n"
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, %16, %17, p, 1, 1, 0, 0;}\n"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
-          "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15])
-        : "l"(a), "l"(b), "r"(accumulate));
-}
-
 // d[64,256] (+)= a[64,16] b[16,256]; both in shared memory, the summed dimension contiguous.
 __device__ __forceinline__ void wgmma_ss(float (&d)[128], u64 a, u64 b, int accumulate)
 {
@@ -276,12 +255,6 @@ __device__ __forceinline__ void tensor_multicast_4d(u32 destination, const void 
 {
     asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%4, %5, %6, %7}], [%2], %3;"
         :: "r"(destination), "l"(map), "r"(barrier), "h"(mask), "r"(c0), "r"(c1), "r"(c2), "r"(c3) : "memory");
-}
-
-__device__ __forceinline__ void tensor_multicast_5d(u32 destination, const void *map, u32 barrier, unsigned short mask, int c0, int c1, int c2, int c3, int c4)
-{
-    asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%4, %5, %6, %7, %8}], [%2], %3;"
-        :: "r"(destination), "l"(map), "r"(barrier), "h"(mask), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4) : "memory");
 }
 
 __device__ __forceinline__ void tensor_store_2d(const void *map, u32 source, int c0, int c1)

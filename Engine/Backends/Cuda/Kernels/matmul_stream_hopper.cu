@@ -1,16 +1,13 @@
-// Matrix product for up to 32 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
-// In: tensor maps of weight and input, bias (elements). Out: elements, or float32 when floatOutput is set; EPILOGUE says what else becomes of the sums. rows <= TOKENS; inputs a multiple of 8.
+// Matrix product for up to 8 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
+// In: tensor maps of weight and input, bias (elements). Out: elements, or float32 when floatOutput is set; EPILOGUE says what else becomes of the sums. rows <= 8; inputs a multiple of 8.
 // Grid: one CTA per multiprocessor, 288 threads (two groups of four warps multiply, the last warp copies); each takes an equal share of all boxes of 128 outputs by 64 inputs.
 // Source: weights are the 64-row operand of wgmma; bulk copies into a ring in shared memory; stream-K shares (Osama et al. 2023), merged by the last CTA to arrive.
 // Test: tests/Engine.GpuTests/OwnMatmulTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
 
-#ifndef TOKENS
-#define TOKENS 8                                 // 8, 16 or 32
-#endif
 #ifndef STAGES
-#define STAGES (TOKENS <= 16 ? 6 : 5)            // two kernels fit a multiprocessor, so that the next one's ring fills while this one ends
+#define STAGES 6                                 // two kernels fit a multiprocessor, so that the next one's ring fills while this one ends
 #endif
 // As in matvec.cu. 0: store. 1: silu(gate) * up, output [rows, outputs / 2]. 2: rotate queries and keys, store keys and values to the cache. 3: add to output.
 // For 1 and 2 the map of the weights brings rows that belong together 8 apart: 8 of the first half, 8 of the second, and so on.
@@ -25,12 +22,12 @@
 #endif
 
 #define WARPS 8
+#define TOKENS 8                                 // columns of wgmma; 16 and 32 were no faster than the library (docs/performance.md)
 #define TILE_OUTPUTS (WARPS * 16)
 #define TILE_INPUTS 64                           // 128 bytes: one swizzled line
 #define WEIGHT_BYTES (TILE_OUTPUTS * 128)
 #define INPUT_BYTES (TOKENS * 128)
 #define PART_FLOATS (TILE_OUTPUTS * TOKENS)
-#define GROUPS (TOKENS / 8)                      // of 8 rows: four sums of a thread
 
 static_assert(EPILOGUE != 2 || TILE_OUTPUTS % HEAD_DIM == 0, "a tile holds whole heads");
 
@@ -40,17 +37,17 @@ struct alignas(64) TensorMaps
     unsigned char input[128];
 };
 
-// What a thread needs besides the sums: it has outputs low and high, for rows 8 t + 2 (lane % 4) + (0, 1).
+// What a thread needs besides the sums: it has outputs low and high, for rows 2 (lane % 4) + (0, 1).
 struct Around
 {
     int low, high, head;
     bool inside, insideHigh;
     float shiftLow, shiftHigh;
 #if EPILOGUE == 2
-    float2 turn[TOKENS / 4];
-    int slot[TOKENS / 4];
+    float2 turn[2];
+    int slot[2];
 #elif EPILOGUE == 3
-    float before[TOKENS / 4][2];
+    float before[2][2];
 #endif
 };
 
@@ -122,7 +119,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_h
         return;
     }
 
-    float sums[GROUPS * 4] = {};                 // undefined ones make the compiler wait after every product
+    float sums[4] = {};                          // undefined ones make the compiler wait after every product
     int tile = begin / perTile, tileBegin = tile * perTile, partBegin = begin;
     bool firstTile = true;
     u32 stage = 0, phase = 0;
@@ -151,9 +148,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_h
         around.shiftHigh = bias && around.insideHigh ? to_float(bias[around.high]) : 0.f;
 #if EPILOGUE >= 2
 #pragma unroll
-        for (int i = 0; i < TOKENS / 4; i++)
+        for (int i = 0; i < 2; i++)
         {
-            const int row = (i >> 1) * 8 + (lane & 3) * 2 + (i & 1);
+            const int row = (lane & 3) * 2 + i;
             const bool used = row < rows && around.inside;
 #if EPILOGUE == 2
             around.turn[i] = used && around.head < heads + kvHeads ? cosSin[(u64)positions[row] * (HEAD_DIM / 2) + d] : make_float2(1.f, 0.f);
@@ -168,7 +165,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_h
     };
     for (int unit = begin; unit < end; unit++)
     {
-        if (TOKENS < 32 && unit == partBegin)
+        if (unit == partBegin)
             look_around();
         barrier_wait(full + stage * 8, phase);
         const u64 a = matrix_descriptor(weightBase + stage * WEIGHT_BYTES + (warp >> 2) * (WEIGHT_BYTES / 2), 16, 1024);
@@ -200,9 +197,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_h
             auto owner = [&](int u) { return u < wide ? u / (share + 1) : extra + (u - wide) / share; };
             const int first = owner(tileBegin), last = owner(tileBegin + perTile - 1);
             float4 *part = reinterpret_cast<float4 *>(parts + (u64)(cta * 2 + (firstTile ? 0 : 1)) * PART_FLOATS) + threadIdx.x;
-#pragma unroll
-            for (int t = 0; t < GROUPS; t++)
-                part[t * WARPS * 32] = make_float4(sums[4 * t], sums[4 * t + 1], sums[4 * t + 2], sums[4 * t + 3]);
+            *part = make_float4(sums[0], sums[1], sums[2], sums[3]);
             __threadfence();
             named_barrier(1, WARPS * 32);
             if (threadIdx.x == 0)
@@ -216,71 +211,61 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32, 3) matmul_stream_h
             if (store)
             {
                 __threadfence();
-#pragma unroll
-                for (int i = 0; i < GROUPS * 4; i++)
-                    sums[i] = 0.f;
+                sums[0] = sums[1] = sums[2] = sums[3] = 0.f;
                 // The tile is the first of every CTA but the one it starts in, unless it starts there exactly.
                 const bool startsInside = first * share + min(first, extra) < tileBegin;
-#pragma unroll (TOKENS >= 32 ? 2 : 4)
+#pragma unroll 4
                 for (int c = first; c <= last; c++)
                 {
                     const float4 *other = reinterpret_cast<const float4 *>(parts + (u64)(c * 2 + (c == first && startsInside ? 1 : 0)) * PART_FLOATS) + threadIdx.x;
-#pragma unroll
-                    for (int t = 0; t < GROUPS; t++)
-                    {
-                        const float4 v = __ldcg(other + t * WARPS * 32);
-                        sums[4 * t] += v.x, sums[4 * t + 1] += v.y, sums[4 * t + 2] += v.z, sums[4 * t + 3] += v.w;
-                    }
+                    const float4 v = __ldcg(other);
+                    sums[0] += v.x, sums[1] += v.y, sums[2] += v.z, sums[3] += v.w;
                 }
             }
         }
         if (store)
         {
-            if (TOKENS >= 32)                    // more rows leave no registers for it before
-                look_around();
 #pragma unroll
-            for (int t = 0; t < GROUPS; t++)
-#pragma unroll
-                for (int j = 0; j < 2; j++)
-                {
-                    const int row = t * 8 + (lane & 3) * 2 + j;
-                    const float low = sums[4 * t + j] + around.shiftLow, high = sums[4 * t + 2 + j] + around.shiftHigh;
-                    if (row >= rows || !around.inside)
-                        continue;
+            for (int j = 0; j < 2; j++)
+            {
+                const int row = (lane & 3) * 2 + j;
+                const float low = sums[j] + around.shiftLow, high = sums[2 + j] + around.shiftHigh;
+                if (row >= rows || !around.inside)
+                    continue;
 #if EPILOGUE == 1
-                    reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + around.low] = from_float(__fdividef(low, 1.f + __expf(-low)) * high);
+                reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + around.low] = from_float(__fdividef(low, 1.f + __expf(-low)) * high);
 #elif EPILOGUE == 2
-                    elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs + around.low;
-                    if (around.head >= heads)
-                    {
-                        const int slot = around.slot[2 * t + j];
-                        to = (around.head < heads + kvHeads ? keys : values)
-                            + (((u64)(slot / BLOCK_SIZE) * kvHeads + (around.head - heads) % kvHeads) * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM + around.low % HEAD_DIM;
-                    }
-                    const float2 turn = around.turn[2 * t + j];
-                    to[0] = from_float(low * turn.x - high * turn.y);
-                    to[HEAD_DIM / 2] = from_float(high * turn.x + low * turn.y);
-#elif EPILOGUE == 3
-                    elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs;
-                    to[around.low] = from_float(around.before[2 * t + j][0] + low);
-                    if (around.insideHigh)
-                        to[around.high] = from_float(around.before[2 * t + j][1] + high);
-#else
-                    const u64 at = (u64)row * outputs;
-                    if (floatOutput)
-                    {
-                        reinterpret_cast<float *>(output)[at + around.low] = low;
-                        if (around.insideHigh)
-                            reinterpret_cast<float *>(output)[at + around.high] = high;
-                    }
-                    else
-                    {
-                        reinterpret_cast<elem *>(output)[at + around.low] = from_float(low);
-                        if (around.insideHigh)
-                            reinterpret_cast<elem *>(output)[at + around.high] = from_float(high);
-                    }
-#endif
+                elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs + around.low;
+                if (around.head >= heads)
+                {
+                    const int slot = around.slot[j];
+                    to = (around.head < heads + kvHeads ? keys : values)
+                        + (((u64)(slot / BLOCK_SIZE) * kvHeads + (around.head - heads) % kvHeads) * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM + around.low % HEAD_DIM;
                 }
+                const float2 turn = around.turn[j];
+                to[0] = from_float(low * turn.x - high * turn.y);
+                to[HEAD_DIM / 2] = from_float(high * turn.x + low * turn.y);
+#elif EPILOGUE == 3
+                elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs;
+                to[around.low] = from_float(around.before[j][0] + low);
+                if (around.insideHigh)
+                    to[around.high] = from_float(around.before[j][1] + high);
+#else
+                const u64 at = (u64)row * outputs;
+                if (floatOutput)
+                {
+                    reinterpret_cast<float *>(output)[at + around.low] = low;
+                    if (around.insideHigh)
+                        reinterpret_cast<float *>(output)[at + around.high] = high;
+                }
+                else
+                {
+                    reinterpret_cast<elem *>(output)[at + around.low] = from_float(low);
+                    if (around.insideHigh)
+                        reinterpret_cast<elem *>(output)[at + around.high] = from_float(high);
+                }
+#endif
+            }
         }
         tile++;
         tileBegin += perTile;

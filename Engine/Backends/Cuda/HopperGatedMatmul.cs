@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using Fastgen.Engine.Backends.Cuda.Interop;
+
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <summary>The gate and up product of many rows on Hopper with its activation in passing: what it multiplies never goes through memory.</summary>
+/// <remarks>Does nothing but this: where no activation follows, the product is the library's.</remarks>
+internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler compiler, int headDim) : FusedMatmul(headDim)
+{
+    /// <summary>Fewer leave most of a tile of 256 rows idle.</summary>
+    private const int MinRows = 128;
+
+    private const int TileRows = 256;
+    private const int TileColumns = 128;
+    private const int TileInputs = 64;
+    private const int Threads = 384;
+    private const int Stages = 4;
+    private const int StageBytes = (128 + 256) * TileInputs * 2;
+    private const int SharedBytes = (Stages * (StageBytes + 16)) + (128 * TileColumns * 2) + 1024;
+
+    private readonly Dictionary<bool, (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly Dictionary<(nint Weight, int Outputs, int Inputs), nint> _weightMaps = [];
+
+    public override string Name => "gated9";
+
+    public override bool TakesNorm => false;
+
+    /// <summary>The kernel uses instructions of this one architecture.</summary>
+    public static bool RunsOn(CudaDevice device) => device.ComputeCapability == 90;
+
+    public override bool Accepts(MatmulShape shape) => false;
+
+    public override bool Supports(ProductEpilogue after, in MatmulShape shape) =>
+        after == ProductEpilogue.SiluMul && shape.Rows >= MinRows && shape.Outputs % 16 == 0 && !shape.Bias && shape.OutputType == shape.ElementType;
+
+    public override void Run(in FusedProduct product)
+    {
+        MatmulShape shape = product.Shape;
+        bool fp16 = shape.ElementType == CublasLt.Real16F;
+        int inner = shape.Outputs / 2, tiles = (shape.Rows + TileRows - 1) / TileRows * ((inner + TileColumns - 1) / TileColumns);
+        byte* raw = stackalloc byte[(3 * TensorMap.Bytes) + 64];
+        byte* maps = (byte*)(((nint)raw + 63) & ~(nint)63);
+        NativeMemory.Copy(WeightMap(product, fp16), maps, TensorMap.Bytes);
+        TensorMap.Encode(maps + TensorMap.Bytes, product.Input, fp16, [(ulong)shape.Inputs, (ulong)shape.Rows], [TileInputs, TileRows / 2]);
+        TensorMap.Encode(maps + (2 * TensorMap.Bytes), product.Output, fp16, [(ulong)inner, (ulong)shape.Rows], [64, 64]);
+        Kernel(fp16).Launch(device.Stream, 2 * Math.Min(device.Multiprocessors / 2, tiles), 1, Threads, maps, shape.Rows, inner, shape.Inputs);
+    }
+
+    public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape.ElementType == CublasLt.Real16F);
+
+    public override void Dispose()
+    {
+        foreach ((CudaModule module, _) in _kernels.Values)
+        {
+            module.Dispose();
+        }
+
+        foreach (nint map in _weightMaps.Values)
+        {
+            NativeMemory.AlignedFree((void*)map);
+        }
+    }
+
+    /// <summary>Eight rows of the gate, the same eight of the other half, and so on.</summary>
+    private void* WeightMap(in FusedProduct p, bool fp16)
+    {
+        if (!_weightMaps.TryGetValue((p.Weight, p.Shape.Outputs, p.Shape.Inputs), out nint map))
+        {
+            ulong inputs = (ulong)p.Shape.Inputs, inner = (ulong)p.Shape.Outputs / 2, row = inputs * 2;
+            map = (nint)NativeMemory.AlignedAlloc(TensorMap.Bytes, 64);
+            TensorMap.Encode((void*)map, p.Weight, fp16, [inputs, 8, 2, inner / 8], [row, inner * row, 8 * row], [TileInputs, 8, 2, TileColumns / 16]);
+            _weightMaps[(p.Weight, p.Shape.Outputs, p.Shape.Inputs)] = map;
+        }
+
+        return (void*)map;
+    }
+
+    private CudaKernel Kernel(bool fp16)
+    {
+        if (!_kernels.TryGetValue(fp16, out (CudaModule Module, CudaKernel Kernel) found))
+        {
+            CudaModule module = new(device, compiler.Compile("matmul_gated_hopper.cu", $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
+            found = (module, module.Kernel("matmul_gated_hopper", SharedBytes, overlaps: true));
+            _kernels[fp16] = found;
+        }
+
+        return found.Kernel;
+    }
+}
