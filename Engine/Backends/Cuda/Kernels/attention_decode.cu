@@ -30,11 +30,11 @@
 #define PART_FLOATS (GROUP * (HEAD_DIM + 2))     // an unfinished result: weighted sums, maximum, sum
 #define HIGH_ROWS (GROUP > 8)
 
-// What a head's sink takes of the softmax: a score that has no value behind it.
+// A head's sink takes its share of the softmax: a score that has no value behind it.
 #if SINKS
-#define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
+#define ADD_SINK(sum, row, best) sum += exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
 #else
-#define SINK_SHARE(row, best) 0.f
+#define ADD_SINK(sum, row, best)
 #endif
 
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
@@ -348,7 +348,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 }
                 if (whole)
                 {
-                    sum += SINK_SHARE(row, best);
+                    ADD_SINK(sum, row, best);
                     out[i] = from_float(value / sum);
                 }
                 else
@@ -402,7 +402,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                             sum = sum * a + s * b;
                             best = next;
                         }
-                        sum += SINK_SHARE(row, best);
+                        ADD_SINK(sum, row, best);
                         out[i] = from_float(value / sum);
                     }
                 }
