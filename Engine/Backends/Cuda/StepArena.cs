@@ -27,7 +27,7 @@ internal sealed unsafe class StepArena : IDisposable
     /// <param name="promptTile">Queries per tile of the prompt kernel.</param>
     /// <param name="bySequence">Kernels ask for the sequence of a token.</param>
     /// <param name="angleKinds">Kinds of rotary embeddings whose tokens take other rows of their tables than their positions.</param>
-    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile, bool bySequence, int angleKinds)
+    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile, bool bySequence = false, int angleKinds = 0)
     {
         _device = device;
         _windows = windows;
