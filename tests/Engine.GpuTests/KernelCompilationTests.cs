@@ -54,7 +54,10 @@ public sealed class KernelCompilationTests(ITestOutputHelper output)
         {
             "sampling.cu" or "ceilings.cu" => [""],
             "matmul_skinny.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2 ELEM_FP16=1"],
-            "matmul_stream.cu" => ["TOKEN_TILES=1 STAGES=6", "TOKEN_TILES=2 STAGES=4", "TOKEN_TILES=4 STAGES=5 ELEM_FP16=1", "TOKEN_TILES=4 STAGES=4 BOUNDED_WAITS=1"],
+            "matmul_stream.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2", "TOKEN_TILES=4", "TOKEN_TILES=4 ELEM_FP16=1"],
+            "matmul_stream_hopper.cu" => [.. Enumerable.Range(0, 12).Select(i => $"TOKENS={8 << (i / 4)} EPILOGUE={i % 4} HEAD_DIM={64 + (64 * (i & 1))}"),
+                "TOKENS=8 EPILOGUE=2 HEAD_DIM=128 BLOCK_SIZE=16", "TOKENS=32 EPILOGUE=1 ELEM_FP16=1", "TOKENS=32 EPILOGUE=2 BOUNDED_WAITS=1"],
+            "matmul_prompt_hopper.cu" => ["EPILOGUE=1", "EPILOGUE=1 ELEM_FP16=1", "EPILOGUE=1 BOUNDED_WAITS=1", "EPILOGUE=2", "EPILOGUE=2 HEAD_DIM=64 BLOCK_SIZE=16 ELEM_FP16=1"],
             "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
             "elementwise.cu" => [.. Shapes, "NORM_THREADS=256 NORM_CHUNKS=2", "NORM_THREADS=320 NORM_CHUNKS=2", "NORM_THREADS=1024 NORM_CHUNKS=4"],
             "rope_heads.cu" => [.. Shapes, "HEAD_DIM=8 BLOCK_SIZE=16"],

@@ -4,14 +4,14 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 namespace Fastgen.Engine.GpuTests;
 
 /// <summary>Our own products for a few rows against float64 on the host.</summary>
-public sealed unsafe class OwnMatmulTests
+public sealed unsafe partial class OwnMatmulTests
 {
     public static TheoryData<string, int, int, int, bool, bool> Cases
     {
         get
         {
             TheoryData<string, int, int, int, bool, bool> cases = [];
-            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", 4), ("skinny", 16), ("stream", 32)])
+            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", VectorMatmul.MaxRows), ("skinny", 16), ("stream", 32), ("stream9", 32)])
             {
                 for (int rows = 1; rows <= most; rows++)
                 {
@@ -34,14 +34,7 @@ public sealed unsafe class OwnMatmulTests
     {
         Gpu.Require();
         using CudaDevice device = CudaDevice.Open(0);
-        KernelCompiler compiler = new(device.Architecture, KernelCompiler.DefaultCacheFolder);
-        using OwnMatmul matmul = name switch
-        {
-            "vector" => new VectorMatmul(device, compiler, headDim: 128),
-            "skinny" => new SkinnyMatmul(device, compiler),
-            _ => new StreamMatmul(device, compiler),
-        };
-        Assert.Equal(name, matmul.Name);
+        using OwnMatmul matmul = Create(name, device, headDim: 128);
         Random random = new(rows + outputs);
         ushort[] x = Values(random, rows * inputs), w = Values(random, outputs * inputs), b = Values(random, outputs);
         using DeviceBuffer dx = Send(device, x), dw = Send(device, w), db = Send(device, b);
@@ -54,45 +47,94 @@ public sealed unsafe class OwnMatmulTests
         matmul.Run(shape, dx.Address, dw.Address, db.Address, output.Address);
         Driver.FillAsync(output.Address, 0xff, (nuint)bytes, device.Stream).Check();
         matmul.Run(shape, dx.Address, dw.Address, db.Address, output.Address);
-        byte[] raw = new byte[bytes];
-        fixed (byte* p = raw)
-        {
-            Driver.CopyToHostAsync(p, output.Address, (nuint)bytes, device.Stream).Check();
-            device.Synchronize();
-        }
-
+        byte[] raw = Fetch(device, output);
+        double[] expected = Product(Numbers(x), Numbers(w), bias ? Numbers(b) : null, rows, outputs, inputs);
         double scale = Math.Sqrt(inputs);
-        for (int r = 0; r < rows; r++)
+        for (int i = 0; i < expected.Length; i++)
         {
-            for (int o = 0; o < outputs; o++)
-            {
-                double expected = bias ? Value(b[o]) : 0;
-                for (int i = 0; i < inputs; i++)
-                {
-                    expected += Value(x[(r * inputs) + i]) * Value(w[(o * inputs) + i]);
-                }
-
-                int at = (r * outputs) + o;
-                double actual = floatOutput ? BitConverter.ToSingle(raw, at * 4) : Value(BitConverter.ToUInt16(raw, at * 2));
-                Assert.True(Math.Abs(actual - expected) <= (floatOutput ? 1e-5 * scale : 1e-5 * scale + (Math.Abs(expected) / 250)), $"[{r}, {o}] is {actual}, expected {expected}");
-            }
+            double actual = floatOutput ? BitConverter.ToSingle(raw, i * 4) : Value(BitConverter.ToUInt16(raw, i * 2));
+            AssertNear(expected[i], actual, 1e-5 * scale, floatOutput ? 0 : 1.0 / 250, $"[{i / outputs}, {i % outputs}]");
         }
     }
+
+    /// <summary>The kernel of a name; skips the test where the device has not the instructions.</summary>
+    private static OwnMatmul Create(string name, CudaDevice device, int headDim)
+    {
+        if (name.EndsWith('9') && !HopperStreamMatmul.RunsOn(device))
+        {
+            Assert.Skip($"{device.Name} has not the instructions of Hopper.");
+        }
+
+        KernelCompiler compiler = new(device.Architecture, KernelCompiler.DefaultCacheFolder);
+        OwnMatmul matmul = name switch
+        {
+            "vector" => new VectorMatmul(device, compiler, headDim),
+            "skinny" => new SkinnyMatmul(device, compiler),
+            "stream" => new StreamMatmul(device, compiler),
+            "prompt9" => new HopperPromptMatmul(device, compiler, headDim),
+            _ => new HopperStreamMatmul(device, compiler, headDim),
+        };
+        Assert.Equal(name, matmul.Name);
+        return matmul;
+    }
+
+    /// <summary>[rows, outputs] in float64.</summary>
+    private static double[] Product(double[] x, double[] w, double[]? bias, int rows, int outputs, int inputs)
+    {
+        double[] result = new double[rows * outputs];
+        Parallel.For(0, outputs, o =>
+        {
+            for (int r = 0; r < rows; r++)
+            {
+                double sum = bias?[o] ?? 0;
+                for (int i = 0; i < inputs; i++)
+                {
+                    sum += x[(r * inputs) + i] * w[(o * inputs) + i];
+                }
+
+                result[(r * outputs) + o] = sum;
+            }
+        });
+        return result;
+    }
+
+    private static void AssertNear(double expected, double actual, double absolute, double relative, string where) =>
+        Assert.True(Math.Abs(actual - expected) <= absolute + (relative * Math.Abs(expected)), $"{where} is {actual}, expected {expected}");
 
     private static ushort[] Values(Random random, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => (ushort)(BitConverter.SingleToUInt32Bits(random.NextSingle() - 0.5f) >> 16))];
 
     private static double Value(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
-    private static DeviceBuffer Send(CudaDevice device, ushort[] values)
+    private static double[] Numbers(ushort[] bits) => Array.ConvertAll(bits, Value);
+
+    private static DeviceBuffer Send<T>(CudaDevice device, T[] values)
+        where T : unmanaged
     {
-        DeviceBuffer buffer = new(device, values.Length * 2L, "test");
-        fixed (ushort* p = values)
+        DeviceBuffer buffer = new(device, (long)values.Length * sizeof(T), "test");
+        Overwrite(device, buffer, values);
+        return buffer;
+    }
+
+    private static void Overwrite<T>(CudaDevice device, DeviceBuffer buffer, T[] values)
+        where T : unmanaged
+    {
+        fixed (T* p = values)
         {
-            Driver.CopyToDeviceAsync(buffer.Address, p, (nuint)values.Length * 2, device.Stream).Check();
+            Driver.CopyToDeviceAsync(buffer.Address, p, (nuint)(values.Length * sizeof(T)), device.Stream).Check();
+            device.Synchronize();
+        }
+    }
+
+    private static byte[] Fetch(CudaDevice device, DeviceBuffer buffer)
+    {
+        byte[] raw = new byte[buffer.Bytes];
+        fixed (byte* p = raw)
+        {
+            Driver.CopyToHostAsync(p, buffer.Address, (nuint)raw.Length, device.Stream).Check();
             device.Synchronize();
         }
 
-        return buffer;
+        return raw;
     }
 }

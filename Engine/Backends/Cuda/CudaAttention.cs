@@ -48,7 +48,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         _compiler = compiler;
         _tiling = AttentionTiling.For(_layout, device.MaxSharedBytesPerBlock);
         _decodeGrid = device.Multiprocessors * DecodeCtasPerMultiprocessor;
-        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * group * (dim + 2) * sizeof(float), "partial results of attention");
+        _parts = new DeviceBuffer(device, (long)_decodeGrid * 2 * (((group * (dim + 2)) + 3) & ~3) * sizeof(float), "partial results of attention");
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
 
@@ -81,7 +81,8 @@ internal sealed unsafe class CudaAttention : IDisposable
 
     /// <summary>Queues attention of a step's tokens in one layer.</summary>
     /// <param name="recording">The step is being recorded: decode only, counts are read on the device.</param>
-    public void Run(StepArena arena, int layer, CudaTensor qkv, in AttentionSettings settings, CudaTensor output, bool recording)
+    /// <param name="nextMayStart">The product that follows leaves room beside attention, so it may read its weights ahead.</param>
+    public void Run(StepArena arena, int layer, CudaTensor qkv, in AttentionSettings settings, CudaTensor output, bool recording, bool nextMayStart)
     {
         int? window = settings.Window;
         int slidingWindow = window ?? 0;
@@ -93,7 +94,7 @@ internal sealed unsafe class CudaAttention : IDisposable
             kernels.Decode.Launch(_device.Stream, _decodeGrid, 1, DecodeThreads,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
                 arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
-                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
+                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
         }
 
         if (arena.PromptTiles == 0 || recording)

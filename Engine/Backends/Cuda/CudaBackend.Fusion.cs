@@ -1,8 +1,8 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <content>
-/// Steps of at most <see cref="VectorMatmul.MaxRows"/> rows: a product waits until the next operation is known, so that one kernel can do
-/// both; a norm waits for the product that reads it. What was done in passing leaves the tensor between the two unwritten, so a product's
+/// A product waits until the next operation is known, so that one kernel can do both; in steps of at most <see cref="VectorMatmul.MaxRows"/>
+/// rows a norm waits for the product that reads it. What was done in passing leaves the tensor between the two unwritten, so a product's
 /// output may be read either by the operation right after it or by others, not by both; the output of a norm may be read by any.
 /// </content>
 internal sealed unsafe partial class CudaBackend
@@ -11,12 +11,14 @@ internal sealed unsafe partial class CudaBackend
     private static readonly bool Fuses = Environment.GetEnvironmentVariable("FASTGEN_CUDA_FUSION") != "0";
 
     private WaitingNorm _waitingNorm;
-    private VectorProduct _waitingProduct;
+    private FusedProduct _waitingProduct;
+    private FusedMatmul? _waitingKernel;
     private bool _productWaits;
 
-    private bool MayFuse => Fuses && _rows <= VectorMatmul.MaxRows;
+    /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing.</summary>
+    private bool NormMayWait => Fuses && _rows <= VectorMatmul.MaxRows;
 
-    /// <summary>A norm that is launched when something else than a vector product reads its output.</summary>
+    /// <summary>A norm that is launched when something else than a product that takes norms reads its output.</summary>
     private readonly record struct WaitingNorm(CudaTensor? Hidden, CudaTensor? Weight, float Epsilon, CudaTensor? Output);
 
     /// <summary>hidden += delta where there is one; output = its norm.</summary>
@@ -24,19 +26,14 @@ internal sealed unsafe partial class CudaBackend
     {
         LaunchNormOf(hidden);
         LaunchNormOf(delta);
-        // A product that reads the residual stream itself cannot add to it at the same time.
-        if (delta is not null && _productWaits && _waitingProduct.Output == delta.Address && _waitingProduct.Shape.Outputs == hidden.Columns
-            && _waitingProduct.Input != hidden.Address)
+        if (delta is not null && AddWaiting(hidden, delta, output))
         {
-            DropOrLaunchNorm(output);
-            _productWaits = false;
-            _matmul.Vector.Run(_waitingProduct with { Output = hidden.Address, After = VectorEpilogue.Add });
             delta = null;
         }
 
         LaunchProduct();
         DropOrLaunchNorm(output);
-        if (delta is null && MayFuse && !ReferenceEquals(hidden, output))
+        if (delta is null && NormMayWait && !ReferenceEquals(hidden, output))
         {
             _waitingNorm = new WaitingNorm(hidden, weight, epsilon, output);
             return;
@@ -45,43 +42,71 @@ internal sealed unsafe partial class CudaBackend
         LaunchNorm(hidden, delta?.Address ?? 0, weight, epsilon, output);
     }
 
+    /// <summary>Has the waiting product add to the residual stream, if it is the one that writes <paramref name="delta"/> and what computes it can.</summary>
+    /// <param name="normed">What the caller overwrites next.</param>
+    private bool AddWaiting(CudaTensor hidden, CudaTensor delta, CudaTensor normed)
+    {
+        // A product that reads the residual stream itself cannot add to it at the same time.
+        if (!Writes(delta) || _waitingProduct.Shape.Outputs != hidden.Columns || _waitingProduct.Input == hidden.Address
+            || !(_waitingKernel?.Supports(ProductEpilogue.Add, _waitingProduct.Shape) ?? _matmul.IsOfLibrary(_waitingProduct.Shape, _waitingProduct.Bias)))
+        {
+            return false;
+        }
+
+        DropOrLaunchNorm(normed);
+        _productWaits = false;
+        FusedProduct p = _waitingProduct with { Output = hidden.Address, After = ProductEpilogue.Add };
+        if (_waitingKernel is { } kernel)
+        {
+            kernel.Run(p);
+        }
+        else
+        {
+            _matmul.RunAdding(p.Shape, p.Input, p.Weight, p.Bias, p.Output);
+        }
+
+        return true;
+    }
+
     private void Multiply(int rows, CudaTensor? tensor, nint input, CudaLinearWeight weight, int outputType, nint output)
     {
         LaunchProduct();
         MatmulShape shape = new(rows, weight.Outputs, weight.Inputs, _elementType, outputType, weight.Bias != 0);
-        if (!MayFuse || !_matmul.IsVector(shape, weight.Bias))
-        {
-            LaunchNormOf(tensor);
-            _matmul.Run(shape, input, weight.Matrix, weight.Bias, output);
-            return;
-        }
-
-        WaitingNorm norm = _waitingNorm;
-        bool takesNorm = tensor is not null && ReferenceEquals(norm.Output, tensor) && norm.Weight!.Offset == 0;
-        if (!takesNorm)
-        {
-            LaunchNormOf(tensor);
-        }
-
-        // The norm stays where it is: should something else read its output, it is launched after all.
-        _waitingProduct = takesNorm
-            ? new VectorProduct(shape, norm.Hidden!.Address, weight.Matrix, weight.Bias, output, norm.Weight!.Address, norm.Epsilon)
-            : new VectorProduct(shape, input, weight.Matrix, weight.Bias, output);
+        _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output);
+        _waitingKernel = _matmul.Fused(shape, weight.Bias);
         _productWaits = true;
+        if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor) && _waitingNorm.Weight!.Offset == 0)
+        {
+            // The norm stays where it is: should something else read its output, it is launched after all.
+            WaitingNorm norm = _waitingNorm;
+            _waitingProduct = _waitingProduct with { Input = norm.Hidden!.Address, NormWeight = norm.Weight!.Address, Epsilon = norm.Epsilon };
+        }
+        else
+        {
+            LaunchNormOf(tensor);
+        }
+
+        if (!Fuses)
+        {
+            LaunchProduct();
+        }
     }
 
-    /// <summary>Gives the waiting product its continuation, if it is the one that writes <paramref name="output"/>.</summary>
-    private bool Continue(CudaTensor output, VectorEpilogue after, nint target, in RotaryTarget rotary)
+    /// <summary>Gives the waiting product its continuation, if it is the one that writes <paramref name="output"/> and its kernel can.</summary>
+    private bool Continue(CudaTensor output, ProductEpilogue after, nint target, in RotaryTarget rotary)
     {
-        if (!_productWaits || _waitingProduct.Output != output.Address || _waitingProduct.Shape.Outputs != output.Columns)
+        if (!Writes(output) || !Fuses || _matmul.Followed(_waitingProduct.Shape, _waitingProduct.Bias, after) is not { } kernel)
         {
             return false;
         }
 
         _productWaits = false;
-        _matmul.Vector.Run(_waitingProduct with { After = after, Output = target, Rotary = rotary });
+        kernel.Run(_waitingProduct with { After = after, Output = target, Rotary = rotary });
         return true;
     }
+
+    /// <summary>Whether there is a waiting product and this is its output.</summary>
+    private bool Writes(CudaTensor tensor) => _productWaits && _waitingProduct.Output == tensor.Address && _waitingProduct.Shape.Outputs == tensor.Columns;
 
     /// <summary>Launches what waits: an operation comes that cannot go together with it.</summary>
     private void LaunchWaiting()
@@ -98,10 +123,19 @@ internal sealed unsafe partial class CudaBackend
 
     private void LaunchProduct()
     {
-        if (_productWaits)
+        if (!_productWaits)
         {
-            _productWaits = false;
-            _matmul.Vector.Run(_waitingProduct);
+            return;
+        }
+
+        _productWaits = false;
+        if (_waitingKernel is { } kernel)
+        {
+            kernel.Run(_waitingProduct);
+        }
+        else
+        {
+            _matmul.Run(_waitingProduct.Shape, _waitingProduct.Input, _waitingProduct.Weight, _waitingProduct.Bias, _waitingProduct.Output);
         }
     }
 

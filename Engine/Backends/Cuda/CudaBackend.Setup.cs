@@ -42,9 +42,9 @@ internal sealed unsafe partial class CudaBackend
     {
         _device.MakeCurrent();
         CompileElementwise(layout.BlockSize);
-        _matmul.Vector.BlockSize = layout.BlockSize;
-        Tune();
+        _matmul.SetBlockSize(layout.BlockSize);
         _rotary = new CudaRotary(_device, rotary, _options.MaxContextTokens, _options.MaxStepTokens);
+        Tune(layout.BlockSize);
         _cache = new CudaKvCache(_device, layout);
         if (layout.Latent is null)
         {
@@ -81,7 +81,7 @@ internal sealed unsafe partial class CudaBackend
     }
 
     /// <summary>Finds the fastest algorithm of each matrix product for the row counts that steps will have.</summary>
-    private void Tune()
+    private void Tune(int blockSize)
     {
         List<int> rows = [.. _graphs.Buckets, .. PromptRows.Where(r => r > _options.MaxSequences && r < _options.MaxStepTokens), _options.MaxStepTokens];
         var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0 && !l.FloatOutput, Head: l.Outputs == _options.Config.VocabularySize, l.FloatOutput)).ToList();
@@ -93,14 +93,22 @@ internal sealed unsafe partial class CudaBackend
         using DeviceBuffer input = new(_device, inputElements * 2, "tuning");
         using DeviceBuffer output = new(_device, outputBytes, "tuning");
         _fill.Launch(_device.Stream, _device.Multiprocessors * 8, 1, 256, input.Address, inputElements, 1, 1f);
+        using RotationTrial? rotation = MayRotateInPassing ? new RotationTrial(_device, _layout, _rotary!.CosSin(0), most, _options.MaxContextTokens, blockSize) : null;
         bool told = false;
         foreach (var shape in shapes)
         {
             List<nint> weights = [.. shape.Take(16).Select(l => l.Matrix)];
+            ProductEpilogue after = shape.Key.Head ? ProductEpilogue.Store : Follows(shape.Key.Outputs);
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
                 MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head || shape.Key.FloatOutput ? CublasLt.Real32F : _elementType, shape.Key.Bias);
-                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address) && !told)
+                Action? separately = after switch
+                {
+                    ProductEpilogue.SiluMul when _options.Config.Activation == Activation.Silu => () => Gate(Activation.Silu, null, count, shape.Key.Outputs / 2, output.Address, output.Address),
+                    ProductEpilogue.RotateAndStore when rotation is not null => () => LaunchRotation(count, output.Address, rotation.Target, _layout.HeadDim),
+                    _ => null,
+                };
+                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after, separately, rotation?.Target ?? default) && !told)
                 {
                     told = true;
                     _options.Report?.Invoke("Timing matrix products for this model and GPU (first start only)");
@@ -111,6 +119,17 @@ internal sealed unsafe partial class CudaBackend
         _matmul.SaveTuning();
         _device.Synchronize();
     }
+
+    /// <summary>Whether a product may turn queries and keys: nothing else happens to them, and whole heads turn.</summary>
+    private bool MayRotateInPassing => _options.Config.Latent is null && !_options.Config.Architecture.HeadNorms
+        && _rotary!.RotaryDim(0) == _layout.HeadDim && _rotary.QueryScales(0) == 0;
+
+    /// <summary>What comes after a product of this width. Should two of a model have the same width, only what is saved is estimated wrongly, and a kernel loaded later.</summary>
+    private ProductEpilogue Follows(int outputs) =>
+        outputs == _options.Config.HiddenSize ? ProductEpilogue.Add
+        : outputs == _options.Config.QkvSize ? ProductEpilogue.RotateAndStore
+        : outputs == 2 * _options.Config.IntermediateSize ? ProductEpilogue.SiluMul
+        : ProductEpilogue.Store;
 
     /// <summary>Makes what grows with the number of sample rows.</summary>
     private void AllocateRows(int rows, int slots)

@@ -219,7 +219,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         nint rows = _rotary.Rows(layer, _arena!), scales = _rotary.QueryScales(layer);
         RotaryTarget target = new(_cache!.Keys(layer), _cache.Values(layer), _rotary.CosSin(layer), rows, _arena!.Slots, _layout.HeadCount, _layout.KeyValueHeadCount);
         bool plain = norms is null && scales == 0;
-        if (plain && rotaryDim == _layout.HeadDim && Continue(source, VectorEpilogue.RotateAndStore, source.Address, target))
+        if (plain && rotaryDim == _layout.HeadDim && Continue(source, ProductEpilogue.RotateAndStore, source.Address, target))
         {
             return;
         }
@@ -229,8 +229,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         // The plain kernel moves pieces of four elements of either half.
         if (plain && rotaryDim % 8 == 0)
         {
-            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-                target.Heads, target.KeyValueHeads, rotaryDim);
+            LaunchRotation(_rows, source.Address, target, rotaryDim);
             return;
         }
 
@@ -243,13 +242,13 @@ internal sealed unsafe partial class CudaBackend : IBackend
     {
         LaunchProduct();
         LaunchNormOf((CudaTensor)qkv);
-        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording);
+        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, nextMayStart: _rows <= VectorMatmul.MaxRows);
     }
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
     {
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
-        if (activation != Activation.Silu || !Continue(source, VectorEpilogue.SiluMul, target.Address, default))
+        if (activation != Activation.Silu || !Continue(source, ProductEpilogue.SiluMul, target.Address, default))
         {
             LaunchProduct();
             LaunchNormOf(source);
@@ -363,6 +362,9 @@ internal sealed unsafe partial class CudaBackend : IBackend
             throw new CudaException($"The CUDA kernels read 8 elements at a time, but {name} has rows of {columns}; use the CPU backend for this model.");
         }
     }
+
+    private void LaunchRotation(int rows, nint qkv, in RotaryTarget target, int rotaryDim) =>
+        _rope.Launch(_device.Stream, rows, 1, 256, qkv, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots, target.Heads, target.KeyValueHeads, rotaryDim);
 
     private void CopyBlocks(Batch batch)
     {

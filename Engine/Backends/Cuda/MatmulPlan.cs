@@ -44,6 +44,9 @@ internal sealed unsafe class MatmulPlan
     /// <summary>The kernel of ours that was faster than any algorithm of the library, or null.</summary>
     public OwnMatmul? Own { get; set; }
 
+    /// <summary>The kernel that is faster than this one and a kernel for what follows, used only where that follows; or null.</summary>
+    public FusedMatmul? Followed { get; set; }
+
     /// <summary>Up to <paramref name="most"/> algorithms, best guess first.</summary>
     public CublasLt.MatmulCandidate[] Candidates(nint library, long workspaceBytes, int most, nint biasForCheck)
     {
@@ -70,16 +73,17 @@ internal sealed unsafe class MatmulPlan
     }
 
     /// <summary>Queues the product with the chosen algorithm.</summary>
-    public CublasStatus Run(nint library, nint input, nint weight, nint bias, nint output, nint workspace, long workspaceBytes, nint stream)
+    /// <param name="share">What stays of the output that is there: 0 to overwrite it, 1 to add to it.</param>
+    public CublasStatus Run(nint library, nint input, nint weight, nint bias, nint output, float share, nint workspace, long workspaceBytes, nint stream)
     {
         if (_bias && bias != _currentBias)
         {
             SetBias(bias);
         }
 
-        float one = 1, zero = 0;
+        float one = 1;
         CublasLt.MatmulAlgorithm algorithm = Algorithm;
-        return CublasLt.Matmul(library, _descriptor, &one, weight, _weightLayout, input, _inputLayout, &zero, output, _outputLayout, output, _outputLayout,
+        return CublasLt.Matmul(library, _descriptor, &one, weight, _weightLayout, input, _inputLayout, &share, output, _outputLayout, output, _outputLayout,
             &algorithm, workspace, (nuint)workspaceBytes, stream);
     }
 

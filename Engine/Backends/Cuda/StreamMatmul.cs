@@ -1,33 +1,30 @@
-using System.Runtime.InteropServices;
 using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Products of up to 32 rows on the tensor cores, the weights brought by the copy engine through a ring in shared memory.</summary>
+/// <summary>Products of up to 32 rows on the tensor cores, the weights through a ring in shared memory; on Hopper <see cref="HopperStreamMatmul"/> takes its place.</summary>
 /// <remarks>Every multiprocessor reads an equal share of the weights, whatever their shape; what the shares cut apart is put together in the order of the inputs.</remarks>
-internal sealed unsafe class StreamMatmul : OwnMatmul
+internal sealed class StreamMatmul : OwnMatmul
 {
     private const int MaxRows = 32;
     private const int TileOutputs = 128;
     private const int TileInputs = 64;
     private const int RowsPerTile = 8;
     private const int InputRowBytes = 144;
-    private const int ConsumerThreads = 256;
+    private const int Threads = 256;
+    private const int Stages = 4;
     private const int MaxTiles = 16384;
 
     private readonly CudaDevice _device;
     private readonly KernelCompiler _compiler;
-    private readonly bool _bulk;
     private readonly DeviceBuffer _parts;
     private readonly DeviceBuffer _arrivals;
     private readonly Dictionary<(bool Fp16, int Tiles), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
-    private readonly Dictionary<(nint Weight, int Outputs, int Inputs), nint> _maps = [];
 
     public StreamMatmul(CudaDevice device, KernelCompiler compiler)
     {
         _device = device;
         _compiler = compiler;
-        _bulk = device.ComputeCapability >= 90;
         _parts = new DeviceBuffer(device, (long)device.Multiprocessors * 2 * TileOutputs * MaxRows * sizeof(float), "partial results of matrix products");
         _arrivals = new DeviceBuffer(device, MaxTiles * sizeof(int), "counters of matrix products");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
@@ -41,8 +38,7 @@ internal sealed unsafe class StreamMatmul : OwnMatmul
     public override void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output)
     {
         int boxes = (shape.Outputs + TileOutputs - 1) / TileOutputs * ((shape.Inputs + TileInputs - 1) / TileInputs);
-        Kernel(shape.ElementType == CublasLt.Real16F, Tiles(shape.Rows)).Launch(_device.Stream, Math.Min(boxes, _device.Multiprocessors), 1,
-            ConsumerThreads + (_bulk ? 32 : 0), Map(shape, weight),
+        Kernel(shape.ElementType == CublasLt.Real16F, Tiles(shape.Rows)).Launch(_device.Stream, Math.Min(boxes, _device.Multiprocessors), 1, Threads,
             output, input, weight, shape.Bias ? bias : 0, shape.Rows, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0,
             _parts.Address, _arrivals.Address);
     }
@@ -55,43 +51,17 @@ internal sealed unsafe class StreamMatmul : OwnMatmul
         {
             module.Dispose();
         }
-
-        foreach (nint map in _maps.Values)
-        {
-            NativeMemory.AlignedFree((void*)map);
-        }
     }
 
     private static int Tiles(int rows) => rows <= RowsPerTile ? 1 : rows <= 2 * RowsPerTile ? 2 : 4;
 
-    /// <summary>On Hopper two kernels fit a multiprocessor; smaller devices give a block less.</summary>
-    private int Stages(int tiles) => !_bulk ? 4 : tiles == 1 ? 6 : 5;
-
-    private int SharedBytes(int tiles) => (Stages(tiles) * ((TileOutputs * TileInputs * 2) + (RowsPerTile * tiles * InputRowBytes) + 16)) + 1024;
-
-    /// <summary>Tensor maps travel as kernel arguments, so none has to be sent to the device while a graph is recorded.</summary>
-    private void* Map(MatmulShape shape, nint weight)
-    {
-        if (!_maps.TryGetValue((weight, shape.Outputs, shape.Inputs), out nint map))
-        {
-            map = (nint)NativeMemory.AlignedAlloc(TensorMap.Bytes, 64);
-            NativeMemory.Clear((void*)map, TensorMap.Bytes);
-            if (_bulk)
-            {
-                TensorMap.Encode((void*)map, weight, shape.ElementType == CublasLt.Real16F, [(ulong)shape.Inputs, (ulong)shape.Outputs], [TileInputs, TileOutputs]);
-            }
-
-            _maps[(weight, shape.Outputs, shape.Inputs)] = map;
-        }
-
-        return (void*)map;
-    }
+    private static int SharedBytes(int tiles) => Stages * ((TileOutputs * TileInputs * 2) + (RowsPerTile * tiles * InputRowBytes));
 
     private CudaKernel Kernel(bool fp16, int tiles)
     {
         if (!_kernels.TryGetValue((fp16, tiles), out (CudaModule Module, CudaKernel Kernel) found))
         {
-            CudaModule module = new(_device, _compiler.Compile("matmul_stream.cu", $"TOKEN_TILES={tiles}", $"STAGES={Stages(tiles)}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
+            CudaModule module = new(_device, _compiler.Compile("matmul_stream.cu", $"TOKEN_TILES={tiles}", $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
             found = (module, module.Kernel("matmul_stream", SharedBytes(tiles), overlaps: true));
             _kernels[(fp16, tiles)] = found;
         }

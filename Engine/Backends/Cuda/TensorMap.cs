@@ -27,24 +27,31 @@ internal static unsafe class TensorMap
         device.Synchronize();
     }
 
-    /// <summary>Writes a descriptor to host memory on 64 bytes, from where it can travel as a kernel argument.</summary>
+    /// <summary>Writes a descriptor of a contiguous tensor to host memory on 64 bytes, from where it can travel as a kernel argument.</summary>
     public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box)
     {
-        int rank = dimensions.Length;
-        ulong* strides = stackalloc ulong[rank];
-        uint* ones = stackalloc uint[rank];
+        Span<ulong> strides = stackalloc ulong[dimensions.Length - 1];
         ulong bytes = 2;
-        for (int i = 0; i < rank; i++)
+        for (int i = 0; i < strides.Length; i++)
         {
-            ones[i] = 1;
             bytes *= dimensions[i];
             strides[i] = bytes;
         }
 
-        fixed (ulong* d = dimensions)
+        Encode(map, address, fp16, dimensions, strides, box);
+    }
+
+    /// <summary>The same for a view whose elements are contiguous in the innermost dimension alone.</summary>
+    /// <param name="strides">Bytes from one element to the next of every dimension but the innermost; multiples of 16.</param>
+    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<ulong> strides, ReadOnlySpan<uint> box)
+    {
+        int rank = dimensions.Length;
+        uint* ones = stackalloc uint[rank];
+        new Span<uint>(ones, rank).Fill(1);
+        fixed (ulong* d = dimensions, s = strides)
         fixed (uint* b = box)
         {
-            Driver.TensorMapEncodeTiled(map, fp16 ? TypeFp16 : TypeBf16, (uint)rank, (void*)address, d, strides, b, ones, 0, Swizzle128, Promote256, 0).Check();
+            Driver.TensorMapEncodeTiled(map, fp16 ? TypeFp16 : TypeBf16, (uint)rank, (void*)address, d, s, b, ones, 0, Swizzle128, Promote256, 0).Check();
         }
     }
 }

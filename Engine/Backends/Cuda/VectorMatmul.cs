@@ -3,7 +3,7 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <summary>Products of one or two rows on the CUDA cores, with the norm before them and what follows them done in passing.</summary>
-internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, int headDim) : OwnMatmul
+internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, int headDim) : FusedMatmul(headDim)
 {
     /// <summary>Most rows. The kernel takes four, but from three on it is no faster than tensor cores (decode layers of Mistral-7B on an H200: 115 µs at one
     /// and two rows, 131 to 137 at four, where <see cref="SkinnyMatmul"/> takes 129).</summary>
@@ -12,27 +12,29 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     private const int Threads = 256;
     private const int Warps = 8;
 
-    private readonly Dictionary<(bool Fp16, int Rows, bool Norm, VectorEpilogue After, int SharedBytes), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
-
-    /// <summary>Tokens per block of the KV cache, known once there is one.</summary>
-    public int BlockSize { get; set; } = 64;
+    private readonly Dictionary<(bool Fp16, int Rows, bool Norm, ProductEpilogue After, int SharedBytes), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
 
     public override string Name => "vector";
+
+    public override bool TakesNorm => true;
 
     public override bool Accepts(MatmulShape shape) => shape.Rows <= MaxRows && SharedBytes(shape) <= device.MaxSharedBytesPerBlock - 1024
         && (long)shape.Outputs * (shape.Inputs / 8) <= uint.MaxValue;
 
-    public override void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output) => Run(new VectorProduct(shape, input, weight, bias, output));
+    public override bool Supports(ProductEpilogue after, in MatmulShape shape) => true;
 
-    /// <summary>Queues a product with what surrounds it.</summary>
-    public void Run(in VectorProduct p)
+    public override void Run(in FusedProduct product)
     {
+        FusedProduct p = product;
         MatmulShape shape = p.Shape;
         int pairs = (shape.Outputs + 1) / 2;
         Kernel(shape, p.NormWeight != 0, p.After).Launch(device.Stream, Math.Min((pairs + Warps - 1) / Warps, device.Multiprocessors * Ctas), 1, Threads,
             p.Output, p.Input, p.Weight, shape.Bias ? p.Bias : 0, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0, p.NormWeight, p.Epsilon,
             p.Rotary.Keys, p.Rotary.Values, p.Rotary.CosSin, p.Rotary.Positions, p.Rotary.Slots, p.Rotary.Heads, p.Rotary.KeyValueHeads);
     }
+
+    /// <summary>What is added to the residual stream is not normed; all else of a decode step is.</summary>
+    public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape, norm: after != ProductEpilogue.Add, after);
 
     public override void Dispose()
     {
@@ -47,14 +49,14 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     /// <summary>What the registers allow, and the kernel's launch bounds say.</summary>
     private const int Ctas = 2;
 
-    private CudaKernel Kernel(MatmulShape shape, bool norm, VectorEpilogue after)
+    private CudaKernel Kernel(MatmulShape shape, bool norm, ProductEpilogue after)
     {
         bool fp16 = shape.ElementType == CublasLt.Real16F;
         int shared = SharedBytes(shape);
         if (!_kernels.TryGetValue((fp16, shape.Rows, norm, after, shared), out (CudaModule Module, CudaKernel Kernel) found))
         {
             CudaModule module = new(device, compiler.Compile("matvec.cu", $"ROWS={shape.Rows}", $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
-                $"CTAS={Ctas}", $"HEAD_DIM={headDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
+                $"CTAS={Ctas}", $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
             found = (module, module.Kernel("matvec", shared, overlaps: true));
             _kernels[(fp16, shape.Rows, norm, after, shared)] = found;
         }

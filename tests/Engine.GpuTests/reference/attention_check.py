@@ -128,11 +128,11 @@ def run_decode(c, window, ctas_per_sm=2, stages=None, mod=None):
     count = torch.tensor([len(items)], dtype=torch.int32, device=device)
     grid = torch.cuda.get_device_properties(0).multi_processor_count * ctas_per_sm
     out = torch.full((c["tokens"], c["heads"] * dim), float("nan"), device=device, dtype=torch.bfloat16)
-    parts = torch.full((grid * 2 * group * (dim + 2),), float("nan"), device=device)
+    parts = torch.full((grid * 2 * -(-group * (dim + 2) // 4) * 4,), float("nan"), device=device)
     arrivals = torch.zeros(len(items) * c["kv_heads"] + 1, dtype=torch.int32, device=device)
     args = (pointer(out), pointer(c["qkv"]), pointer(c["k"]), pointer(c["v"]), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
             pointer(sequences), pointer(starts), pointer(count), pointer(parts), pointer(arrivals),
-            pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window), np.float32(1.4426950408889634 / math.sqrt(dim)))
+            pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window), np.float32(1.4426950408889634 / math.sqrt(dim)), np.int32(0))
     launch = lambda: kernel((grid,), (128,), args, shared_mem=shared)
     launch()
     torch.cuda.synchronize()

@@ -74,11 +74,11 @@ def decode(c, window, cap, sinks):
     stages = 2 if dim > 128 else 3 if dim > 96 else 4
     tiles = [-(-n // 64) - ((n - window if window and n > window else 0) // 64) for n in c["contexts"]]
     starts, count, grid = ints([0] + torch.tensor(tiles).cumsum(0).tolist()), ints([len(tiles)]), 2 * MULTIPROCESSORS
-    parts, arrivals = torch.full((grid * 2 * group * (dim + 2),), float("nan"), device=device), torch.zeros(len(tiles) * c["kv"], dtype=torch.int32, device=device)
+    parts, arrivals = torch.full((grid * 2 * (-(-group * (dim + 2) // 4) * 4),), float("nan"), device=device), torch.zeros(len(tiles) * c["kv"], dtype=torch.int32, device=device)
     synchronize()
     kernel("attention_decode.cu", "attention_decode", **defines(c, cap, sinks))((grid,), 128, (
         c["out"], c["qkv"], c["k"], c["v"], c["table"], c["starts"], c["lengths"], ints(range(len(tiles))), starts, count, parts, arrivals, c["stride"], c["kv"], window,
-        LOG2E / math.sqrt(dim), *extra(c, cap, sinks)), 4 * stages * 32 * row(dim) * 2 + 4 * group * (dim + 2) * 4)
+        LOG2E / math.sqrt(dim), 0, *extra(c, cap, sinks)), 4 * stages * 32 * row(dim) * 2 + 4 * group * (dim + 2) * 4)
     synchronize()
 
 

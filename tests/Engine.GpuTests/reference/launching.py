@@ -104,15 +104,26 @@ class MapBytes(ctypes.Structure):
     _fields_ = [("bytes", ctypes.c_byte * 128)]
 
 
-def tensor_map(tensor, dims, box):
-    """128-byte swizzled map over a contiguous bf16 tensor; dims and box innermost first. For a kernel parameter."""
+def maps_argument(*maps):
+    """Several maps as one kernel parameter."""
+    class Maps(ctypes.Structure):
+        _fields_ = [("bytes", ctypes.c_byte * (128 * len(maps)))]
+    result = Maps()
+    for i, m in enumerate(maps):
+        ctypes.memmove(ctypes.addressof(result) + 128 * i, ctypes.addressof(m), 128)
+    return result
+
+
+def tensor_map(tensor, dims, box, strides=None):
+    """128-byte swizzled map over a contiguous bf16 tensor; dims and box innermost first, strides in bytes of all dimensions but the first. For a kernel parameter."""
     rank = len(dims)
     raw = ctypes.create_string_buffer(128 + 64)
     address = (ctypes.addressof(raw) + 63) & ~63
-    strides, at = [], 2
-    for d in dims[:-1]:
-        at *= d
-        strides.append(at)
+    if strides is None:
+        strides, at = [], 2
+        for d in dims[:-1]:
+            at *= d
+            strides.append(at)
     u64s, u32s = lambda v: (ctypes.c_uint64 * max(len(v), 1))(*v), lambda v: (ctypes.c_uint32 * len(v))(*v)
     call("cuTensorMapEncodeTiled", ctypes.c_void_p(address), 9, rank, ctypes.c_void_p(tensor.data_ptr()), u64s(dims), u64s(strides), u32s(box), u32s([1] * rank), 0, 3, 3, 0)
     result = MapBytes()

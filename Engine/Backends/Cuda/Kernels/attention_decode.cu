@@ -27,14 +27,15 @@
 #define KSTEPS (PADDED / 16)
 #define NTILES (PADDED / 8)
 #define CHUNKS (PADDED / 8)                      // 16-byte chunks of a row
-#define PART_FLOATS (GROUP * (HEAD_DIM + 2))     // an unfinished result: weighted sums, maximum, sum
+#define PART_FLOATS ((GROUP * (HEAD_DIM + 2) + 3) / 4 * 4)    // an unfinished result: weighted sums, then maximum and sum of each query
+#define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
 
-// A head's sink takes its share of the softmax: a score that has no value behind it.
+// What a head's sink takes of the softmax: a score that has no value behind it.
 #if SINKS
-#define ADD_SINK(sum, row, best) sum += exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
+#define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
 #else
-#define ADD_SINK(sum, row, best)
+#define SINK_SHARE(row, best) 0.f
 #endif
 
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
@@ -79,25 +80,41 @@ __device__ __forceinline__ void advance(Cursor &c, const Work &w, int items, int
         load_item(c, w);
 }
 
+__device__ __forceinline__ void add_scaled(float4 &sum, const float4 &x, float factor)
+{
+    sum.x += factor * x.x, sum.y += factor * x.y, sum.z += factor * x.z, sum.w += factor * x.w;
+}
+
+__device__ __forceinline__ void store_divided(elem *out, const float4 &x, float divisor)
+{
+    *reinterpret_cast<uint2 *>(out) = make_uint2(pack2(x.x / divisor, x.y / divisor), pack2(x.z / divisor, x.w / divisor));
+}
+
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     elem *__restrict__ output, const elem *__restrict__ qkv,
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart
 #if SOFT_CAP || SINKS
     , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
     )
 {
-    allow_next();
-    wait_for_previous();
+    // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
+    // attention ends first, and equal shares would no longer take equal time.
+    if (nextMayStart)
+        allow_next();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    // The step's integers were there before its first kernel began; so were the keys and values of all tokens but the newest.
     const int items = *itemCount, maxBlocks = *tableStride;
     if (items == 0)
+    {
+        wait_for_previous();
         return;
+    }
     const Work work = { workSequences, tileStarts, contexts, window };
     const int totalTiles = tileStarts[items] * kvHeads;
     // Shares differ by at most one tile.
@@ -106,7 +123,10 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int begin = cta * share + min(cta, extra);
     int remaining = share + (cta < extra ? 1 : 0);
     if (remaining == 0)
+    {
+        wait_for_previous();
         return;
+    }
 
     const int heads = kvHeads * GROUP;
     const int qkvRow = (heads + 2 * kvHeads) * HEAD_DIM;
@@ -138,14 +158,20 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     float *mergeSum = mergeMax + WARPS * GROUP;                                               // [WARPS, GROUP]
     __shared__ int isLast;
 
-    int loadStage = 0;
+    int loadStage = 0, loadBlock = 0;
+    auto load_start = [&]() { return (load.first / TILE + load.tile) * TILE; };
+    // The block of the tile that is loaded next: asked for one tile ahead, so that nobody waits for the table.
+    auto locate = [&]() {
+        int start = load_start() + warp * WARP_TOKENS;
+        if (toLoad > 0 && start < load.context)
+            loadBlock = blockTables[load.sequence * maxBlocks + start / BLOCK_SIZE];
+    };
+    locate();
     auto issue = [&]() {
         if (toLoad > 0)
         {
-            int start = (load.first / TILE + load.tile) * TILE + warp * WARP_TOKENS;
-            bool inside = start < load.context;
-            int block = inside ? blockTables[load.sequence * maxBlocks + start / BLOCK_SIZE] : 0;
-            u64 base = ((u64)(block * kvHeads + load.head) * BLOCK_SIZE + start % BLOCK_SIZE) * HEAD_DIM;
+            int start = load_start() + warp * WARP_TOKENS;
+            u64 base = ((u64)(loadBlock * kvHeads + load.head) * BLOCK_SIZE + start % BLOCK_SIZE) * HEAD_DIM;
             u32 destination = warpAddress + loadStage * STAGE_ELEMS * 2;
 #pragma unroll
             for (int i = lane; i < WARP_TOKENS * CHUNKS; i += 32)
@@ -153,18 +179,24 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 int row = i / CHUNKS, chunk = i % CHUNKS;
                 bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
                 u64 offset = base + row * HEAD_DIM + chunk * 8;
-                copy16_async(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
-                copy16_async(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
+                copy16_async_256(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
+                copy16_async_256(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
             }
             toLoad--;
             advance(load, work, items, kvHeads);
+            locate();
             loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
         }
         commit_copies();
     };
 
-#pragma unroll
-    for (int i = 0; i < STAGES - 1; i++)
+    int issued = 0;
+#pragma unroll 1
+    for (; issued < STAGES - 1 && (toLoad == 0 || load_start() + TILE < load.context); issued++)
+        issue();
+    wait_for_previous();
+#pragma unroll 1
+    for (; issued < STAGES - 1; issued++)
         issue();
 
     u32 query[KSTEPS][HIGH_ROWS ? 4 : 2];
@@ -205,6 +237,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 
         wait_copies<STAGES - 2>();
         __syncwarp();
+        // Into the stage of the tile before, which all lanes have read. Large heads have no registers left while they compute.
+        if (HEAD_DIM <= 128)
+            issue();
         const u32 keyAddress = warpAddress + stage * STAGE_ELEMS * 2;
         const u32 valueAddress = keyAddress + WARP_TOKENS * ROW * 2;
 
@@ -297,8 +332,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 mma(sums[n + 1], p0, p1, p2, p3, b2, b3);
             }
         }
-        __syncwarp();
-        issue();
+        if (HEAD_DIM > 128)
+            issue();
         stage = stage + 1 == STAGES ? 0 : stage + 1;
         remaining--;
 
@@ -331,34 +366,31 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             bool whole = partFirstTile == 0 && endOfItem;
             elem *out = output + (u64)queryStarts[compute.sequence] * heads * HEAD_DIM + compute.head * GROUP * HEAD_DIM;
             float *part = parts + (u64)(cta * 2 + (firstItem ? 0 : 1)) * PART_FLOATS;
-            for (int i = threadIdx.x; i < GROUP * HEAD_DIM; i += WARPS * 32)
+            for (int i = threadIdx.x * 4; i < GROUP * HEAD_DIM; i += WARPS * 32 * 4)
             {
                 int row = i / HEAD_DIM;
                 float best = NEG_INF;
 #pragma unroll
                 for (int w = 0; w < WARPS; w++)
                     best = fmaxf(best, mergeMax[w * GROUP + row]);
-                float value = 0.f, sum = 0.f;
+                float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
+                float sum = 0.f;
 #pragma unroll
                 for (int w = 0; w < WARPS; w++)
                 {
                     float f = exp2_fast(mergeMax[w * GROUP + row] - best);
-                    value += f * mergeSums[w * GROUP * HEAD_DIM + i];
+                    add_scaled(value, *reinterpret_cast<const float4 *>(mergeSums + w * GROUP * HEAD_DIM + i), f);
                     sum += f * mergeSum[w * GROUP + row];
                 }
                 if (whole)
                 {
-                    ADD_SINK(sum, row, best);
-                    out[i] = from_float(value / sum);
+                    store_divided(out + i, value, sum + SINK_SHARE(row, best));
                 }
                 else
                 {
-                    part[i] = value;
+                    *reinterpret_cast<float4 *>(part + i) = value;
                     if (i % HEAD_DIM == 0)
-                    {
-                        part[GROUP * HEAD_DIM + row * 2] = best;
-                        part[GROUP * HEAD_DIM + row * 2 + 1] = sum;
-                    }
+                        *reinterpret_cast<float2 *>(part + GROUP * HEAD_DIM + row * 2) = make_float2(best, sum);
                 }
             }
 
@@ -384,26 +416,42 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 {
                     __threadfence();
                     int firstBegin = firstCta * share + min(firstCta, extra);
-                    for (int i = threadIdx.x; i < GROUP * HEAD_DIM; i += WARPS * 32)
+                    for (int i = threadIdx.x * 4; i < GROUP * HEAD_DIM; i += WARPS * 32 * 4)
                     {
                         int row = i / HEAD_DIM;
-                        float best = NEG_INF, value = 0.f, sum = 0.f;
-                        for (int c = firstCta; c <= lastCta; c++)
+                        float best = NEG_INF, sum = 0.f;
+                        float4 value = make_float4(0.f, 0.f, 0.f, 0.f);
+                        for (int c = firstCta; c <= lastCta; c += MERGED_AT_ONCE)
                         {
-                            // The item is the first of every CTA but the one it starts in, unless it starts there exactly.
-                            int slot = c == firstCta && firstBegin < itemBegin ? 1 : 0;
-                            const float *p = parts + (u64)(c * 2 + slot) * PART_FLOATS;
-                            float m = __ldcg(p + GROUP * HEAD_DIM + row * 2);
-                            float s = __ldcg(p + GROUP * HEAD_DIM + row * 2 + 1);
-                            float v = __ldcg(p + i);
-                            float next = fmaxf(best, m);
-                            float a = exp2_fast(best - next), b = exp2_fast(m - next);
-                            value = value * a + v * b;
-                            sum = sum * a + s * b;
+                            float2 stats[MERGED_AT_ONCE];
+                            float4 values[MERGED_AT_ONCE];
+#pragma unroll
+                            for (int j = 0; j < MERGED_AT_ONCE; j++)
+                            {
+                                // The item is the first of every CTA but the one it starts in, unless it starts there exactly.
+                                int slot = c + j == firstCta && firstBegin < itemBegin ? 1 : 0;
+                                const float *p = parts + (u64)((c + j) * 2 + slot) * PART_FLOATS;
+                                bool there = c + j <= lastCta;
+                                stats[j] = there ? __ldcg(reinterpret_cast<const float2 *>(p + GROUP * HEAD_DIM + row * 2)) : make_float2(NEG_INF, 0.f);
+                                values[j] = there ? __ldcg(reinterpret_cast<const float4 *>(p + i)) : make_float4(0.f, 0.f, 0.f, 0.f);
+                            }
+                            float next = best;
+#pragma unroll
+                            for (int j = 0; j < MERGED_AT_ONCE; j++)
+                                next = fmaxf(next, stats[j].x);
+                            float f = exp2_fast(best - next);
+                            value = make_float4(value.x * f, value.y * f, value.z * f, value.w * f);
+                            sum *= f;
                             best = next;
+#pragma unroll
+                            for (int j = 0; j < MERGED_AT_ONCE; j++)
+                            {
+                                f = exp2_fast(stats[j].x - next);
+                                add_scaled(value, values[j], f);
+                                sum += f * stats[j].y;
+                            }
                         }
-                        ADD_SINK(sum, row, best);
-                        out[i] = from_float(value / sum);
+                        store_divided(out + i, value, sum + SINK_SHARE(row, best));
                     }
                 }
             }

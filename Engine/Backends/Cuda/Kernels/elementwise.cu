@@ -34,8 +34,8 @@ __device__ __forceinline__ float block_sum(float x)
 // ids[token] -> output[token, hidden]; blockDim.x * 8 >= hidden is not required.
 extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restrict__ table, const int *__restrict__ ids, int hidden, float scale)
 {
-    allow_next();
     wait_for_previous();
+    allow_next();
     const uint4 *source = reinterpret_cast<const uint4 *>(table + (u64)ids[blockIdx.x] * hidden);
     uint4 *destination = reinterpret_cast<uint4 *>(output + (u64)blockIdx.x * hidden);
     for (int i = threadIdx.x; i < hidden / 8; i += blockDim.x)
@@ -67,8 +67,8 @@ extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restri
 extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_norm(elem *output, elem *residual, const elem *__restrict__ delta,
     const elem *__restrict__ weight, int hidden, float epsilon, float weightOffset)
 {
-    allow_next();
     wait_for_previous();
+    allow_next();
     uint4 *r = reinterpret_cast<uint4 *>(residual + (u64)blockIdx.x * hidden);
     const uint4 *d = reinterpret_cast<const uint4 *>(delta + (u64)blockIdx.x * hidden);
     uint4 *o = reinterpret_cast<uint4 *>(output + (u64)blockIdx.x * hidden);
@@ -179,8 +179,8 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
     const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
     int heads, int kvHeads, int rotaryDim)
 {
-    allow_next();
     wait_for_previous();
+    allow_next();
     const int token = blockIdx.x;
     elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
     const int half = rotaryDim / 2;
@@ -197,8 +197,8 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
 template <int Activation>
 __device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, float alpha, float limit)
 {
-    allow_next();
     wait_for_previous();
+    allow_next();
     const int chunks = inner / 8;
     const u64 row = blockIdx.y;
     const uint4 *source = reinterpret_cast<const uint4 *>(gateUp + row * 2 * inner);
@@ -267,8 +267,8 @@ extern "C" __global__ void cap_logits(float *__restrict__ x, u64 count, float ca
 // output[row] = input[rows[row]]
 extern "C" __global__ void gather_rows(elem *__restrict__ output, const elem *__restrict__ input, const int *__restrict__ rows, int hidden)
 {
-    allow_next();
     wait_for_previous();
+    allow_next();
     const uint4 *source = reinterpret_cast<const uint4 *>(input + (u64)rows[blockIdx.x] * hidden);
     uint4 *destination = reinterpret_cast<uint4 *>(output + (u64)blockIdx.x * hidden);
     for (int i = threadIdx.x; i < hidden / 8; i += blockDim.x)

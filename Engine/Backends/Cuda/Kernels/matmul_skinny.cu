@@ -46,8 +46,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) matmul_skinny(
         }
     };
     load(0);                                     // weights do not depend on the kernel before
-    allow_next();
     wait_for_previous();
+    allow_next();
 
     float sums[TOKEN_TILES][4] = {};
     for (int span = 0; span < inputs; span += SPAN)

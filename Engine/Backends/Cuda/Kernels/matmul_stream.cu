@@ -1,21 +1,15 @@
 // Matrix product for up to 32 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
-// In: input, weight (through a tensor map on Hopper), bias (elements). Out: elements, or float32 when floatOutput is set. rows <= 8 * TOKEN_TILES; inputs a multiple of 8.
-// Grid: one CTA per multiprocessor, 288 threads on Hopper (the last warp copies), 256 before; each takes an equal share of all boxes of 128 outputs by 64 inputs.
-// Source: weights are the 16-row operand of the tensor cores; bulk copies into a ring in shared memory; stream-K shares (Osama et al. 2023), merged by the last CTA to arrive.
+// In: input, weight, bias (elements). Out: elements, or float32 when floatOutput is set. rows <= 8 * TOKEN_TILES; inputs a multiple of 8.
+// Grid: one CTA per multiprocessor, 256 threads; each takes an equal share of all boxes of 128 outputs by 64 inputs.
+// Source: weights are the 16-row operand of the tensor cores; asynchronous copies into a ring in shared memory; stream-K shares (Osama et al. 2023), merged by the last CTA to arrive.
 // Test: tests/Engine.GpuTests/OwnMatmulTests.cs
 #include "primitives.cuh"
-#include "hopper.cuh"
 
 #ifndef TOKEN_TILES
 #define TOKEN_TILES 1
 #endif
 #ifndef STAGES
-#define STAGES (TOKEN_TILES == 1 ? 6 : 5)        // two kernels fit a multiprocessor, so that the next one's ring fills while this one ends
-#endif
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-#define BULK 1
-#else
-#define BULK 0
+#define STAGES 4
 #endif
 
 #define WARPS 8
@@ -28,19 +22,13 @@
 
 static_assert(TOKEN_TILES == 1 || TOKEN_TILES == 2 || TOKEN_TILES == 4, "rows are loaded in pairs of tiles");
 
-struct alignas(64) TensorMapBytes
-{
-    unsigned char bytes[128];
-};
-
-extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_stream(
-    const __grid_constant__ TensorMapBytes weightMap,
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) matmul_stream(
     void *__restrict__ output, const elem *__restrict__ input, const elem *__restrict__ weight, const elem *__restrict__ bias,
     int rows, int outputs, int inputs, int floatOutput, float *__restrict__ parts, int *__restrict__ arrivals)
 {
-    extern __shared__ __align__(1024) unsigned char raw[];
+    extern __shared__ __align__(128) unsigned char raw[];
     __shared__ int isLast;
-    const u32 weightBase = (shared_address(raw) + 1023) & ~1023u;
+    const u32 weightBase = shared_address(raw);
     const u32 inputBase = weightBase + STAGES * WEIGHT_BYTES;
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
 
@@ -50,58 +38,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
     const int begin = cta * share + min(cta, extra), count = share + (cta < extra ? 1 : 0), end = begin + count;
 
     allow_next();
-#if BULK
-    const u32 full = inputBase + STAGES * INPUT_BYTES, empty = full + STAGES * 8;
-    const int prefill = min(STAGES, count);
-    auto copy_weights = [&](int unit, int stage) {
-        const int tile = unit / perTile, k = (unit - tile * perTile) * TILE_INPUTS;
-        barrier_expect(full + stage * 8, WEIGHT_BYTES + rows * min(TILE_INPUTS, inputs - k) * 2);
-        tensor_copy_2d(weightBase + stage * WEIGHT_BYTES, &weightMap, full + stage * 8, k, tile * TILE_OUTPUTS);
-    };
-    if (threadIdx.x == WARPS * 32)
-    {
-        for (int i = 0; i < STAGES; i++)
-        {
-            barrier_init(full + i * 8, 1);
-            barrier_init(empty + i * 8, WARPS);
-        }
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        fence_async_proxy();
-        for (int i = 0; i < prefill; i++)
-            copy_weights(begin + i, i);          // weights do not depend on the kernel before
-    }
-    // Rows and inputs that no copy brings are zeros, so that what shared memory held cannot make a NaN.
-    for (u32 i = threadIdx.x; i < STAGES * INPUT_BYTES / 16; i += WARPS * 32 + 32)
-        asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" :: "r"(inputBase + i * 16), "r"(0) : "memory");
-    fence_async_proxy();
-    __syncthreads();
-    wait_for_previous();
-
-    if (warp == WARPS)
-    {
-        auto copy_inputs = [&](int unit, int stage) {
-            const int k = (unit % perTile) * TILE_INPUTS;
-            if (lane < rows)
-                bulk_copy(inputBase + stage * INPUT_BYTES + lane * INPUT_ROW, input + (u64)lane * inputs + k, min(TILE_INPUTS, inputs - k) * 2, full + stage * 8);
-        };
-        for (int i = 0; i < prefill; i++)
-            copy_inputs(begin + i, i);
-        u32 phase = 0;
-        for (int i = prefill, stage = 0; i < count; i++)
-        {
-            if (lane == 0)
-            {
-                barrier_wait(empty + stage * 8, phase);
-                copy_weights(begin + i, stage);
-            }
-            __syncwarp();
-            copy_inputs(begin + i, stage);
-            stage = stage + 1 == STAGES ? 0 : stage + 1;
-            phase ^= stage == 0;
-        }
-        return;
-    }
-#else
     wait_for_previous();
     auto issue = [&](int i, int stage) {
         if (i < count)
@@ -126,7 +62,6 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
 #pragma unroll
     for (int i = 0; i < STAGES - 1; i++)
         issue(i, i);
-#endif
 
     const u32 weightRow = weightBase + (warp * 16 + (lane & 15)) * 128;
 #if TOKEN_TILES == 1
@@ -137,16 +72,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
     float sums[TOKEN_TILES][4] = {};
     int tile = begin / perTile, tileBegin = tile * perTile, partBegin = begin;
     bool firstTile = true;
-    u32 stage = 0, phase = 0;
+    u32 stage = 0;
     for (int unit = begin; unit < end; unit++)
     {
-#if BULK
-        barrier_wait(full + stage * 8, phase);
-#else
         wait_copies<STAGES - 2>();
         __syncthreads();
         issue(unit - begin + STAGES - 1, (stage + STAGES - 1) % STAGES);
-#endif
         const u32 weightAddress = weightRow + stage * WEIGHT_BYTES, inputAddress = inputRow + stage * INPUT_BYTES;
         u32 a[4][4], b[TOKEN_TILES][4][2];
 #pragma unroll
@@ -163,18 +94,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
             for (int k = 0; k < 4; k++)
                 ldmatrix4(b[t][k][0], b[t][k][1], b[t + 1][k][0], b[t + 1][k][1], inputAddress + t * 8 * INPUT_ROW + k * 32);
 #endif
-#if BULK
-        __syncwarp();
-        if (lane == 0)
-            barrier_arrive(empty + stage * 8);
-#endif
 #pragma unroll
         for (int k = 0; k < 4; k++)
 #pragma unroll
             for (int t = 0; t < TOKEN_TILES; t++)
                 mma(sums[t], a[k][0], a[k][1], a[k][2], a[k][3], b[t][k][0], b[t][k][1]);
         stage = stage + 1 == STAGES ? 0 : stage + 1;
-        phase ^= stage == 0;
 
         const bool tileEnds = unit + 1 == tileBegin + perTile;
         if (!tileEnds && unit + 1 < end)
@@ -192,14 +117,14 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
             for (int t = 0; t < TOKEN_TILES; t++)
                 part[t * WARPS * 32] = make_float4(sums[t][0], sums[t][1], sums[t][2], sums[t][3]);
             __threadfence();
-            named_barrier(1, WARPS * 32);
+            __syncthreads();
             if (threadIdx.x == 0)
             {
                 isLast = atomicAdd(arrivals + tile, 1) == last - first;
                 if (isLast)
                     arrivals[tile] = 0;
             }
-            named_barrier(1, WARPS * 32);
+            __syncthreads();
             store = isLast;
             if (store)
             {
@@ -253,7 +178,5 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32 + 32 * BULK, 2) matmul_s
         partBegin = tileBegin;
         firstTile = false;
     }
-#if !BULK
     wait_copies<0>();
-#endif
 }

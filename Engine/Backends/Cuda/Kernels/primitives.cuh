@@ -104,6 +104,13 @@ __device__ __forceinline__ void copy16_async(u32 destination, const void *source
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(destination), "l"(source), "r"(bytes) : "memory");
 }
 
+// The same for data of which all of 256 bytes will be read.
+__device__ __forceinline__ void copy16_async_256(u32 destination, const void *source, bool valid)
+{
+    int bytes = valid ? 16 : 0;
+    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16, %2;" :: "r"(destination), "l"(source), "r"(bytes) : "memory");
+}
+
 __device__ __forceinline__ void commit_copies()
 {
     asm volatile("cp.async.commit_group;" ::: "memory");
@@ -146,7 +153,8 @@ __device__ __forceinline__ float warp_max(float x)
 }
 
 // With programmatic launches a kernel starts while the one before it ends. Nothing that an earlier kernel wrote or still reads
-// may be touched before wait_for_previous; allow_next lets the following kernel start its own first part.
+// may be touched before wait_for_previous; allow_next lets the following kernel start its own first part. Kernels whose CTAs have
+// fixed shares want a multiprocessor each: small kernels before them call it when they themselves no longer wait, so that all are free.
 __device__ __forceinline__ void wait_for_previous()
 {
 #if __CUDA_ARCH__ >= 900

@@ -1,6 +1,6 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>A product of few rows with what the kernel does in passing.</summary>
+/// <summary>A product with what the kernel does in passing.</summary>
 /// <param name="Shape">Sizes and types; <see cref="MatmulShape.Outputs"/> are rows of the weight.</param>
 /// <param name="Input">[rows, inputs]; with a norm, the residual stream.</param>
 /// <param name="Weight">[outputs, inputs].</param>
@@ -9,6 +9,6 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <param name="NormWeight">[inputs]: the input is brought to unit root-mean-square first; 0 for none.</param>
 /// <param name="Epsilon">Of the norm.</param>
 /// <param name="After">What becomes of the sums.</param>
-/// <param name="Rotary">Where keys and values go, for <see cref="VectorEpilogue.RotateAndStore"/>.</param>
-internal readonly record struct VectorProduct(
-    MatmulShape Shape, nint Input, nint Weight, nint Bias, nint Output, nint NormWeight = 0, float Epsilon = 0, VectorEpilogue After = VectorEpilogue.Store, RotaryTarget Rotary = default);
+/// <param name="Rotary">Where keys and values go, for <see cref="ProductEpilogue.RotateAndStore"/>.</param>
+internal readonly record struct FusedProduct(
+    MatmulShape Shape, nint Input, nint Weight, nint Bias, nint Output, nint NormWeight = 0, float Epsilon = 0, ProductEpilogue After = ProductEpilogue.Store, RotaryTarget Rotary = default);

@@ -1,7 +1,7 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>What matvec.cu does with a pair of sums; the values are its EPILOGUE.</summary>
-internal enum VectorEpilogue
+/// <summary>What a kernel does with the sums of a product; the values are EPILOGUE of matvec.cu and matmul_stream_hopper.cu.</summary>
+internal enum ProductEpilogue
 {
     /// <summary>Writes them, [rows, outputs].</summary>
     Store = 0,

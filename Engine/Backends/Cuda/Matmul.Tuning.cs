@@ -1,0 +1,251 @@
+using System.Runtime.InteropServices;
+using Fastgen.Engine.Backends.Cuda.Interop;
+
+namespace Fastgen.Engine.Backends.Cuda;
+
+/// <content>Timing the candidates, and the file that keeps what was chosen.</content>
+internal sealed unsafe partial class Matmul
+{
+    private const int MostCandidates = 8;
+
+    // Part of the file's name: what older kernels won or lost says nothing about newer ones.
+    private const int Generation = 5;
+
+    // What a kernel that does in passing what stands around a product saves beside it: a norm, a rotation, an activation or a residual sum in a kernel of its own.
+    private const float FusionMilliseconds = 0.002f;
+
+    private readonly Dictionary<string, string> _kept;
+    private readonly string? _cacheFile;
+    private bool _changed;
+
+    /// <summary>Times the candidates for a shape unless an earlier start did, and loads what was chosen.</summary>
+    /// <param name="weights">Weights of this shape, taken in turn so that none stays in the device's cache.</param>
+    /// <param name="after">What follows the product in a step; a kernel that does it in passing may take longer.</param>
+    /// <param name="separately">Queues what follows in a kernel of its own; without it, kernels that do nothing but both are left out.</param>
+    /// <param name="rotary">For timing <see cref="ProductEpilogue.RotateAndStore"/>.</param>
+    /// <returns>True when it had to be timed.</returns>
+    public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store,
+        Action? separately = null, in RotaryTarget rotary = default)
+    {
+        bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately, rotary);
+        if (Fused(shape, bias) is { } fused)
+        {
+            fused.Load(shape, fused.Supports(after, shape) ? after : ProductEpilogue.Store);
+        }
+
+        Followed(shape, bias, after)?.Load(shape, after);
+        return timed;
+    }
+
+    /// <summary>Writes what was timed since the start, for the next one.</summary>
+    public void SaveTuning()
+    {
+        if (!_changed || _cacheFile is null)
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(_cacheFile)!);
+            string partial = $"{_cacheFile}.{Environment.ProcessId}";
+            File.WriteAllLines(partial, _kept.Select(p => $"{p.Key} {p.Value}"));
+            File.Move(partial, _cacheFile, overwrite: true);
+            _changed = false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Without a writable cache the next start times again.
+        }
+    }
+
+    private static bool SavesKernel(OwnMatmul own, MatmulShape shape, ProductEpilogue after) =>
+        own is FusedMatmul fused && (fused.TakesNorm || (after != ProductEpilogue.Store && fused.Supports(after, shape)));
+
+    private static string Key(MatmulShape s, ProductEpilogue after) => $"{s.Rows},{s.Outputs},{s.Inputs},{s.ElementType},{s.OutputType},{(s.Bias ? 1 : 0)},{(int)after}";
+
+    private static string Text(CublasLt.MatmulAlgorithm algorithm)
+    {
+        byte[] data = new byte[sizeof(CublasLt.MatmulAlgorithm)];
+        MemoryMarshal.Write(data, in algorithm);
+        return Convert.ToHexStringLower(data);
+    }
+
+    private static Dictionary<string, string> Read(string? file)
+    {
+        Dictionary<string, string> kept = new(StringComparer.Ordinal);
+        try
+        {
+            if (file is not null && File.Exists(file))
+            {
+                foreach (string line in File.ReadLines(file))
+                {
+                    string[] parts = line.Split(' ');
+                    if (parts.Length == 2)
+                    {
+                        kept[parts[0]] = parts[1];
+                    }
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            kept.Clear();
+        }
+
+        return kept;
+    }
+
+    private bool TuneUnlessKept(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action? separately, RotaryTarget rotary)
+    {
+        MatmulPlan plan = new(shape);
+        string key = Key(shape, after);
+        if (_kept.TryGetValue(key, out string? kept) && Restore(plan, kept))
+        {
+            _plans[shape] = plan;
+            return false;
+        }
+
+        CublasLt.MatmulCandidate[] candidates = plan.Candidates(_library, WorkspaceBytes, MostCandidates, bias);
+        CublasLt.MatmulAlgorithm chosen = candidates[0].Algorithm;
+        double work = 2.0 * shape.Rows * shape.Outputs * shape.Inputs;
+        int repeats = (int)Math.Clamp(6e12 / work, 4, 24);
+        float best = float.MaxValue;
+        foreach (CublasLt.MatmulCandidate candidate in candidates)
+        {
+            plan.Algorithm = candidate.Algorithm;
+            if (RunLibrary(plan, input, weights[0], bias, output, share: 0).Code != 0)
+            {
+                continue;
+            }
+
+            float milliseconds = Time(repeats, weights, weight => RunLibrary(plan, input, weight, bias, output, share: 0).Check());
+            // The library's first guess stays unless another is clearly faster.
+            if (milliseconds < best * (best == float.MaxValue ? 1f : 0.99f))
+            {
+                best = milliseconds;
+                chosen = candidate.Algorithm;
+            }
+        }
+
+        plan.Algorithm = chosen;
+        foreach (OwnMatmul own in _own)
+        {
+            if (!own.Accepts(shape))
+            {
+                continue;
+            }
+
+            // What a kernel prepares for each weight is not timed.
+            foreach (nint weight in weights)
+            {
+                own.Run(shape, input, weight, bias, output);
+            }
+
+            float milliseconds = Time(repeats, weights, weight => own.Run(shape, input, weight, bias, output)) - (SavesKernel(own, shape, after) ? FusionMilliseconds : 0);
+            if (milliseconds < best)
+            {
+                best = milliseconds;
+                plan.Own = own;
+            }
+        }
+
+        _plans[shape] = plan;
+        if (separately is not null && !(plan.Own is FusedMatmul chosenFused && chosenFused.Supports(after, shape)))
+        {
+            ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately, rotary);
+        }
+
+        _kept[key] = (plan.Own?.Name ?? Text(chosen)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
+        _changed = true;
+        return true;
+    }
+
+    /// <summary>Times the kernels that only do a product together with what follows against both one after the other, by turns: the device's clock falls while it works.</summary>
+    private void ChooseFollowed(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after, Action separately, RotaryTarget rotary)
+    {
+        MatmulShape shape = plan.Shape;
+        foreach (FusedMatmul candidate in _onlyFollowed)
+        {
+            if (!candidate.Supports(after, shape))
+            {
+                continue;
+            }
+
+            void Together(nint weight) => candidate.Run(new FusedProduct(shape, input, weight, bias, output, After: after, Rotary: rotary));
+            void Apart(nint weight)
+            {
+                Run(shape, input, weight, bias, output);
+                separately();
+            }
+
+            Together(weights[0]);
+            Apart(weights[0]);
+            float together = 0, apart = 0;
+            for (int turn = 0; turn < 3; turn++)
+            {
+                together += Time(repeats, weights, Together);
+                apart += Time(repeats, weights, Apart);
+            }
+
+            if (together < apart)
+            {
+                plan.Followed = candidate;
+            }
+        }
+    }
+
+    /// <summary>Takes over what an earlier start chose; false where the file's line means nothing to us.</summary>
+    private bool Restore(MatmulPlan plan, string kept)
+    {
+        int plus = kept.IndexOf('+', StringComparison.Ordinal);
+        if (plus >= 0)
+        {
+            plan.Followed = Array.Find(_onlyFollowed, f => f.Name == kept[(plus + 1)..]);
+            if (plan.Followed is null)
+            {
+                return false;
+            }
+
+            kept = kept[..plus];
+        }
+
+        foreach (OwnMatmul own in _own)
+        {
+            if (own.Name == kept)
+            {
+                plan.Own = own.Accepts(plan.Shape) ? own : null;
+                return plan.Own is not null;
+            }
+        }
+
+        if (kept.Length != 2 * sizeof(CublasLt.MatmulAlgorithm) || !kept.All(char.IsAsciiHexDigit))
+        {
+            return false;
+        }
+
+        plan.Algorithm = MemoryMarshal.Read<CublasLt.MatmulAlgorithm>(Convert.FromHexString(kept));
+        return true;
+    }
+
+    /// <summary>Milliseconds of one run, over the weights in turn.</summary>
+    private float Time(int repeats, IReadOnlyList<nint> weights, Action<nint> run)
+    {
+        nint start, end;
+        Driver.EventCreate(&start, 0).Check();
+        Driver.EventCreate(&end, 0).Check();
+        Driver.EventRecord(start, _device.Stream).Check();
+        for (int i = 0; i < repeats; i++)
+        {
+            run(weights[(i + 1) % weights.Count]);
+        }
+
+        Driver.EventRecord(end, _device.Stream).Check();
+        Driver.EventSynchronize(end).Check();
+        float milliseconds;
+        Driver.EventElapsedTime(&milliseconds, start, end).Check();
+        Driver.EventDestroy(start);
+        Driver.EventDestroy(end);
+        return milliseconds / repeats;
+    }
+}
