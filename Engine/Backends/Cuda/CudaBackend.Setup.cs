@@ -159,6 +159,7 @@ internal sealed unsafe partial class CudaBackend
         }
 
         int?[] windows = [.. _options.Config.SlidingWindows.Distinct()];
-        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention?.QueryTile ?? 128, _rotary!.LengthDependentKinds);
+        _arena = new StepArena(_device, _options.MaxStepTokens, _options.MaxSequences, batch.MaxBlocksPerSequence, _sampleRows, windows, _attention?.QueryTile ?? 128,
+            bySequence: _latent is not null, _rotary!.LengthDependentKinds);
     }
 }

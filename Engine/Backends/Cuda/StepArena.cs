@@ -14,6 +14,7 @@ internal sealed unsafe class StepArena : IDisposable
     private readonly PinnedBuffer[] _staging;
     private readonly int?[] _windows;
     private readonly int _promptTile;
+    private readonly bool _bySequence;
     private readonly int _angleKinds;
     private readonly Offsets _at;
     private PinnedBuffer _current;
@@ -24,8 +25,9 @@ internal sealed unsafe class StepArena : IDisposable
     /// <param name="maxRows">Most sample rows of a step.</param>
     /// <param name="windows">The distinct sliding windows of the model's layers, null for none.</param>
     /// <param name="promptTile">Queries per tile of the prompt kernel.</param>
+    /// <param name="bySequence">Kernels ask for the sequence of a token.</param>
     /// <param name="angleKinds">Kinds of rotary embeddings whose tokens take other rows of their tables than their positions.</param>
-    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile, int angleKinds = 0)
+    public StepArena(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks, int maxRows, int?[] windows, int promptTile, bool bySequence = false, int angleKinds = 0)
     {
         _device = device;
         _windows = windows;
@@ -34,7 +36,8 @@ internal sealed unsafe class StepArena : IDisposable
         MaxSequences = maxSequences;
         MaxBlocks = maxBlocks;
         MaxRows = maxRows;
-        _at = new Offsets(maxTokens, maxSequences, maxRows, windows.Length, promptTile, angleKinds);
+        _at = new Offsets(maxTokens, maxSequences, maxRows, windows.Length, promptTile, bySequence, angleKinds);
+        _bySequence = bySequence;
         _angleKinds = angleKinds;
         long bytes = (_at.Tables + ((long)maxSequences * maxBlocks)) * sizeof(int);
         _buffer = new DeviceBuffer(device, bytes, "the arrays of a step");
@@ -56,7 +59,7 @@ internal sealed unsafe class StepArena : IDisposable
 
     public nint Slots => Address(_at.Slots);
 
-    /// <summary>[tokens] sequence of each token, -1 for padding.</summary>
+    /// <summary>[tokens] sequence of each token, -1 for padding; only if it was asked for.</summary>
     public nint Sequences => Address(_at.Sequences);
 
     public nint QueryStarts => Address(_at.QueryStarts);
@@ -116,7 +119,7 @@ internal sealed unsafe class StepArena : IDisposable
         batch.SlotMapping.AsSpan(0, tokens).CopyTo(Host(_at.Slots, tokens));
         batch.QueryStarts.AsSpan(0, sequences + 1).CopyTo(Host(_at.QueryStarts, sequences + 1));
         batch.ContextLengths.AsSpan(0, sequences).CopyTo(Host(_at.Contexts, sequences));
-        for (int i = 0; i < sequences; i++)
+        for (int i = 0; _bySequence && i < sequences; i++)
         {
             Host(_at.Sequences + batch.QueryStarts[i], batch.QueryStarts[i + 1] - batch.QueryStarts[i]).Fill(i);
         }
@@ -132,7 +135,11 @@ internal sealed unsafe class StepArena : IDisposable
             Host(_at.TokenIds + tokens, padding).Clear();
             Host(_at.Positions + tokens, padding).Clear();
             Host(_at.Slots + tokens, padding).Fill(idleSlot);
-            Host(_at.Sequences + tokens, padding).Fill(-1);
+            if (_bySequence)
+            {
+                Host(_at.Sequences + tokens, padding).Fill(-1);
+            }
+
             for (int kind = 0; kind < _angleKinds; kind++)
             {
                 Host(AngleRowsAt(kind) + tokens, padding).Clear();
@@ -262,7 +269,7 @@ internal sealed unsafe class StepArena : IDisposable
     {
         private int _end;
 
-        public Offsets(int tokens, int sequences, int rows, int windows, int promptTile, int angleKinds)
+        public Offsets(int tokens, int sequences, int rows, int windows, int promptTile, bool bySequence, int angleKinds)
         {
             PromptTileLimit = (tokens / promptTile) + sequences + 1;
             TableStride = Take(1);
@@ -282,7 +289,7 @@ internal sealed unsafe class StepArena : IDisposable
             TokenIds = Take(tokens + sequences);
             Positions = Take(tokens + sequences);
             Slots = Take(tokens + sequences);
-            Sequences = Take(tokens + sequences);
+            Sequences = Take(bySequence ? tokens + sequences : 0);
             AngleRows = Take(angleKinds * (tokens + sequences));
             Tables = Take(0);
         }

@@ -10,16 +10,11 @@
 #define RELU 3
 #define CLAMPED 4
 
-__device__ __forceinline__ float sigmoid_times(float x, float slope)
-{
-    return __fdividef(x, 1.f + __expf(-slope * x));
-}
-
 template <int Activation>
 __device__ __forceinline__ float gated(float gate, float up, float alpha, float limit)
 {
     if (Activation == SILU)
-        return sigmoid_times(gate, 1.f) * up;
+        return __fdividef(gate, 1.f + __expf(-gate)) * up;
     if (Activation == GELU)
         return 0.5f * gate * (1.f + erff(gate * 0.70710678f)) * up;
     if (Activation == GELU_TANH)
@@ -28,5 +23,5 @@ __device__ __forceinline__ float gated(float gate, float up, float alpha, float 
     if (Activation == RELU)
         return fmaxf(gate, 0.f) * up;
     const float g = fminf(gate, limit);
-    return (fminf(fmaxf(up, -limit), limit) + 1.f) * sigmoid_times(g, alpha);
+    return (fminf(fmaxf(up, -limit), limit) + 1.f) * __fdividef(g, 1.f + __expf(-alpha * g));
 }
