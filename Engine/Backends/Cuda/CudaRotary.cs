@@ -78,7 +78,7 @@ internal sealed unsafe class CudaRotary : IDisposable
             Send(Angles.Address, Table(length: 0));
             if (dynamic)
             {
-                _stepRows = [new PinnedBuffer(stepTokens * rowBytes), new PinnedBuffer(stepTokens * rowBytes)];
+                _stepRows = [new PinnedBuffer(stepTokens * rowBytes, "the angles of a step"), new PinnedBuffer(stepTokens * rowBytes, "the angles of a step")];
             }
             else if (place is not null)
             {

@@ -40,7 +40,7 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
         int inner = shape.Outputs / 2, tiles = (shape.Rows + TileRows - 1) / TileRows * ((inner + TileColumns - 1) / TileColumns);
         byte* raw = stackalloc byte[(3 * TensorMap.Bytes) + 64];
         byte* maps = (byte*)(((nint)raw + 63) & ~(nint)63);
-        NativeMemory.Copy(WeightMap(product, fp16), maps, TensorMap.Bytes);
+        NativeMemory.Copy(WeightMap(product), maps, TensorMap.Bytes);
         TensorMap.Encode(maps + TensorMap.Bytes, product.Input, fp16, [(ulong)shape.Inputs, (ulong)shape.Rows], [TileInputs, TileRows / 2]);
         TensorMap.Encode(maps + (2 * TensorMap.Bytes), product.Output, fp16, [(ulong)inner, (ulong)shape.Rows], [64, 64]);
         Kernel(fp16).Launch(device.Stream, 2 * Math.Min(device.Multiprocessors / 2, tiles), 1, Threads, maps, shape.Rows, inner, shape.Inputs);
@@ -61,14 +61,12 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
         }
     }
 
-    /// <summary>Eight rows of the gate, the same eight of the other half, and so on.</summary>
-    private void* WeightMap(in FusedProduct p, bool fp16)
+    private void* WeightMap(in FusedProduct p)
     {
         if (!_weightMaps.TryGetValue((p.Weight, p.Shape.Outputs, p.Shape.Inputs), out nint map))
         {
-            ulong inputs = (ulong)p.Shape.Inputs, inner = (ulong)p.Shape.Outputs / 2, row = inputs * 2;
             map = (nint)NativeMemory.AlignedAlloc(TensorMap.Bytes, 64);
-            TensorMap.Encode((void*)map, p.Weight, fp16, [inputs, 8, 2, inner / 8], [row, inner * row, 8 * row], [TileInputs, 8, 2, TileColumns / 16]);
+            MapHalves((void*)map, p.Weight, p.Shape, TileColumns / 16);
             _weightMaps[(p.Weight, p.Shape.Outputs, p.Shape.Inputs)] = map;
         }
 

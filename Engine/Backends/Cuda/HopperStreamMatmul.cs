@@ -102,11 +102,11 @@ internal sealed unsafe class HopperStreamMatmul : FusedMatmul
     private void MapWeight(void* map, in FusedProduct p)
     {
         bool fp16 = p.Shape.ElementType == CublasLt.Real16F;
-        ulong inputs = (ulong)p.Shape.Inputs, outputs = (ulong)p.Shape.Outputs, row = inputs * 2, inner = outputs / 2, dim = (ulong)HeadDim;
+        ulong inputs = (ulong)p.Shape.Inputs, outputs = (ulong)p.Shape.Outputs, row = inputs * 2, dim = (ulong)HeadDim;
         switch (p.After)
         {
             case ProductEpilogue.SiluMul:
-                TensorMap.Encode(map, p.Weight, fp16, [inputs, 8, 2, inner / 8], [row, inner * row, 8 * row], [TileInputs, 8, 2, TileOutputs / 16]);
+                MapHalves(map, p.Weight, p.Shape, TileOutputs / 16);
                 break;
             case ProductEpilogue.RotateAndStore:
                 TensorMap.Encode(map, p.Weight, fp16, [inputs, 8, 2, dim / 16, outputs / dim], [row, dim / 2 * row, 8 * row, dim * row],

@@ -8,8 +8,8 @@ internal sealed unsafe class PendingStep : IDisposable
 {
     public PendingStep(int maxRows, int mostAlternatives)
     {
-        Results = new PinnedBuffer((long)maxRows * 3 * sizeof(int));
-        Alternatives = new PinnedBuffer((long)maxRows * mostAlternatives * 2 * sizeof(int));
+        Results = new PinnedBuffer((long)maxRows * 3 * sizeof(int), "the results of a step");
+        Alternatives = new PinnedBuffer((long)maxRows * mostAlternatives * 2 * sizeof(int), "the log-probabilities of a step");
         nint created;
         Driver.EventCreate(&created, 2).Check();
         Done = created;
@@ -70,7 +70,7 @@ internal sealed unsafe class PendingStep : IDisposable
 
     public void GrowLists(long bytes, int place, long oldArea, long newArea)
     {
-        PinnedBuffer grown = new(bytes);
+        PinnedBuffer grown = new(bytes, "the token lists of sampling");
         for (int i = 0; Lists is not null && i < place; i++)
         {
             Lists.Span<byte>(i * oldArea, (int)oldArea).CopyTo(grown.Span<byte>(i * newArea, (int)oldArea));

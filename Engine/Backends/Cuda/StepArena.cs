@@ -41,7 +41,7 @@ internal sealed unsafe class StepArena : IDisposable
         _angleKinds = angleKinds;
         long bytes = (_at.Tables + ((long)maxSequences * maxBlocks)) * sizeof(int);
         _buffer = new DeviceBuffer(device, bytes, "the arrays of a step");
-        _staging = [new PinnedBuffer(bytes), new PinnedBuffer(bytes)];
+        _staging = [new PinnedBuffer(bytes, "the arrays of a step"), new PinnedBuffer(bytes, "the arrays of a step")];
         _current = _staging[0];
     }
 

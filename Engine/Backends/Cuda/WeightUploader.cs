@@ -21,7 +21,7 @@ internal sealed unsafe class WeightUploader : IDisposable
     {
         _device = device;
         _type = type;
-        _staging = [new PinnedBuffer(PieceElements * 2L), new PinnedBuffer(PieceElements * 2L)];
+        _staging = [new PinnedBuffer(PieceElements * 2L, "sending weights"), new PinnedBuffer(PieceElements * 2L, "sending weights")];
         for (int i = 0; i < _sent.Length; i++)
         {
             nint e;
