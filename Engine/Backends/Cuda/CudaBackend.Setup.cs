@@ -76,6 +76,15 @@ internal sealed unsafe partial class CudaBackend
         _copyBlocks = _elementwise.Kernel("copy_blocks");
         _feedBack = _elementwise.Kernel("feed_back");
         _fill = _elementwise.Kernel("fill_random");
+        if (_options.Config.Architecture.HeadNorms)
+        {
+            LoadRopeHeads(blockSize);
+        }
+    }
+
+    /// <summary>The rotation that most models do without: where nothing tells beforehand that one needs it, the first step does.</summary>
+    private void LoadRopeHeads(int blockSize)
+    {
         _ropeModule = new CudaModule(_device, _compiler.Compile("rope_heads.cu", $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}"));
         _ropeHeads = _ropeModule.Kernel("rope_heads", overlaps: true);
     }

@@ -234,6 +234,11 @@ internal sealed unsafe partial class CudaBackend : IBackend
             return;
         }
 
+        if (_ropeModule is null)
+        {
+            LoadRopeHeads(_cache.Layout.BlockSize);
+        }
+
         CudaTensor? query = (CudaTensor?)norms?.Query, key = (CudaTensor?)norms?.Key;
         _ropeHeads.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
             target.Heads, target.KeyValueHeads, rotaryDim, query?.Address ?? 0, key?.Address ?? 0, norms?.Epsilon ?? 0, query?.Offset ?? 0, scales, _arena.Positions);

@@ -35,13 +35,10 @@ internal sealed class CudaLatent : IDisposable
         _passTokens = (int)Math.Clamp(ScratchBytes / tokenBytes, 1, maxTokens);
         _products = new GroupedMatmul(device, compiler, fp16, "HEADS=1");
         _projected = new DeviceBuffer(device, _passTokens * tokenBytes, "projected queries");
-        _parts = new DeviceBuffer(device, (long)device.Multiprocessors * CtasPerMultiprocessor * RowTile * (layout.LatentDim + 2) * sizeof(float), "partial results of latent attention");
+        _parts = new DeviceBuffer(device, (long)device.Multiprocessors * CtasPerMultiprocessor * RowTile(layout) * (layout.LatentDim + 2) * sizeof(float), "partial results of latent attention");
     }
 
-    /// <summary>Heads that a CTA takes.</summary>
-    private int RowTile => _layout.HeadCount <= 16 ? 16 : 32;
-
-    private int HeadGroups => (_layout.HeadCount + RowTile - 1) / RowTile;
+    private int HeadGroups => (_layout.HeadCount + RowTile(_layout) - 1) / RowTile(_layout);
 
     /// <summary>Columns of a cached row: whole steps of the tensor cores.</summary>
     public static int CachedColumns(LatentLayout layout) => (layout.CachedDim + 15) / 16 * 16;
@@ -49,7 +46,7 @@ internal sealed class CudaLatent : IDisposable
     /// <summary>Shared memory of the attention kernel with so many tiles of vectors at a time.</summary>
     public static int SharedBytes(LatentLayout layout, int stages)
     {
-        int rows = layout.HeadCount <= 16 ? 16 : 32;
+        int rows = RowTile(layout);
         return ((rows + (stages * KeyTile)) * (CachedColumns(layout) + 8) * 2) + (rows * (KeyTile + 8) * 2) + (rows * (KeyTile + 4 + 2) * sizeof(float));
     }
 
@@ -110,6 +107,9 @@ internal sealed class CudaLatent : IDisposable
         _parts.Dispose();
         _module?.Dispose();
     }
+
+    /// <summary>Heads that a CTA takes.</summary>
+    private static int RowTile(LatentLayout layout) => layout.HeadCount <= 16 ? 16 : 32;
 
     /// <summary>Each head's matrix with that head's part of every row.</summary>
     /// <param name="inputStep">Columns from one head's input to the next.</param>

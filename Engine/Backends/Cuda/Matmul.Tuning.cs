@@ -26,12 +26,15 @@ internal sealed unsafe partial class Matmul
     public bool Tune(MatmulShape shape, nint input, IReadOnlyList<nint> weights, nint bias, nint output, ProductEpilogue after = ProductEpilogue.Store, Action? separately = null)
     {
         bool timed = TuneUnlessKept(shape, input, weights, bias, output, after, separately);
-        if (Fused(shape, bias) is { } fused)
+        if (Followed(shape, bias, after) is { } followed)
         {
-            fused.Load(shape, fused.Supports(after, shape) ? after : ProductEpilogue.Store);
+            followed.Load(shape, after);
+        }
+        else
+        {
+            Fused(shape, bias)?.Load(shape, ProductEpilogue.Store);
         }
 
-        Followed(shape, bias, after)?.Load(shape, after);
         return timed;
     }
 

@@ -34,12 +34,6 @@
 
 static_assert(KEY_TILE % BLOCK_SIZE == 0 && BLOCK_SIZE % 8 == 0, "a key tile is whole blocks");
 
-#if HEAD_DIM == 128
-#define WGMMA_SUMS wgmma_n128_rs
-#else
-#define WGMMA_SUMS wgmma_n64_rs
-#endif
-
 struct Tile
 {
     int sequence, firstQuery, head, tokenStart, queries, offset, keyEnd, first, last;   // key tiles first..last
@@ -203,7 +197,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             for (int k = 0; k < KSTEPS; k++)
             {
                 const u64 a = query + (k / 4) * (QUERY_TILE * 128 >> 4) + (k % 4) * 2, b = key + (k / 4) * (PIECE_BYTES >> 4) + (k % 4) * 2;
-                wgmma_n128_ss(scores, a, b, k > 0);
+                wgmma_ss(scores, a, b, k > 0);
             }
             wgmma_commit();
         };
@@ -212,7 +206,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             wgmma_fence();
 #pragma unroll
             for (int k = 0; k < KEY_TILE / 16; k++)
-                WGMMA_SUMS(sums, weights[k * 4], weights[k * 4 + 1], weights[k * 4 + 2], weights[k * 4 + 3], value + k * (16 * 128 >> 4), k > 0 || !fresh);
+                wgmma_rs(sums, weights[k * 4], weights[k * 4 + 1], weights[k * 4 + 2], weights[k * 4 + 3], value + k * (16 * 128 >> 4), k > 0 || !fresh);
             wgmma_commit();
         };
         auto softmax = [&]() {
@@ -394,7 +388,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
                 wgmma_fence();
 #pragma unroll
                 for (int k = 0; k < KSTEPS; k++)
-                    wgmma_n128_ss(scores, query + (k / 4) * (QUERY_TILE * 128 >> 4) + (k % 4) * 2, key + (k / 4) * (PIECE_BYTES >> 4) + (k % 4) * 2, k > 0);
+                    wgmma_ss(scores, query + (k / 4) * (QUERY_TILE * 128 >> 4) + (k % 4) * 2, key + (k / 4) * (PIECE_BYTES >> 4) + (k % 4) * 2, k > 0);
                 wgmma_commit();
             };
             auto multiply_values = [&]() {
@@ -402,7 +396,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
                 wgmma_fence();
 #pragma unroll
                 for (int k = 0; k < KEY_TILE / 16; k++)
-                    WGMMA_SUMS(sums, weights[k * 4], weights[k * 4 + 1], weights[k * 4 + 2], weights[k * 4 + 3], value + k * (16 * 128 >> 4), 1);
+                    wgmma_rs(sums, weights[k * 4], weights[k * 4 + 1], weights[k * 4 + 2], weights[k * 4 + 3], value + k * (16 * 128 >> 4), 1);
                 wgmma_commit();
             };
             auto softmax = [&](int tile) {

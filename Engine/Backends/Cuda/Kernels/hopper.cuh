@@ -109,23 +109,8 @@ __device__ __forceinline__ void named_barrier(int id, int threads)
     asm volatile("bar.sync %0, %1;" :: "r"(id), "r"(threads) : "memory");
 }
 
-// d[64,64] (+)= a[64,16] b[16,64]; a in shared memory, both stored with the summed dimension contiguous.
-__device__ __forceinline__ void wgmma_n64_ss(float (&d)[32], u64 a, u64 b, int accumulate)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %34, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32." ELEM_NAME "." ELEM_NAME "\n"
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-        "%32, %33, p, 1, 1, 0, 0;}\n"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]),
-          "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]),
-          "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]),
-          "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-        : "l"(a), "l"(b), "r"(accumulate));
-}
-
 // d[64,64] (+)= a[64,16] b[16,64]; a in registers, b stored with its columns contiguous.
-__device__ __forceinline__ void wgmma_n64_rs(float (&d)[32], u32 a0, u32 a1, u32 a2, u32 a3, u64 b, int accumulate)
+__device__ __forceinline__ void wgmma_rs(float (&d)[32], u32 a0, u32 a1, u32 a2, u32 a3, u64 b, int accumulate)
 {
     asm volatile("{.reg .pred p; setp.ne.b32 p, %37, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n64k16.f32." ELEM_NAME "." ELEM_NAME "\n"
@@ -140,7 +125,7 @@ __device__ __forceinline__ void wgmma_n64_rs(float (&d)[32], u32 a0, u32 a1, u32
 }
 
 // d[64,128] (+)= a[64,16] b[16,128]; a in shared memory, both stored with the summed dimension contiguous.
-__device__ __forceinline__ void wgmma_n128_ss(float (&d)[64], u64 a, u64 b, int accumulate)
+__device__ __forceinline__ void wgmma_ss(float (&d)[64], u64 a, u64 b, int accumulate)
 {
     asm volatile("{.reg .pred p; setp.ne.b32 p, %66, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n128k16.f32." ELEM_NAME "." ELEM_NAME "\n"
@@ -161,7 +146,7 @@ __device__ __forceinline__ void wgmma_n128_ss(float (&d)[64], u64 a, u64 b, int 
 }
 
 // d[64,128] (+)= a[64,16] b[16,128]; a in registers, b stored with its columns contiguous.
-__device__ __forceinline__ void wgmma_n128_rs(float (&d)[64], u32 a0, u32 a1, u32 a2, u32 a3, u64 b, int accumulate)
+__device__ __forceinline__ void wgmma_rs(float (&d)[64], u32 a0, u32 a1, u32 a2, u32 a3, u64 b, int accumulate)
 {
     asm volatile("{.reg .pred p; setp.ne.b32 p, %69, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n128k16.f32." ELEM_NAME "." ELEM_NAME "\n"
