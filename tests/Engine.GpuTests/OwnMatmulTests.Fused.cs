@@ -26,6 +26,11 @@ public sealed unsafe partial class OwnMatmulTests
                 cases.Add("stream9", rows, false);
             }
 
+            foreach (int rows in (int[])[1, 7, 8, 9, 16, 17, 31, 32])
+            {
+                cases.Add("stationary9", rows, rows % 4 != 1);
+            }
+
             return cases;
         }
     }

@@ -11,7 +11,7 @@ public sealed unsafe partial class OwnMatmulTests
         get
         {
             TheoryData<string, int, int, int, bool, bool> cases = [];
-            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", VectorMatmul.MaxRows), ("skinny", 16), ("stream", 32), ("stream9", HopperStreamMatmul.MaxRows)])
+            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", VectorMatmul.MaxRows), ("skinny", 16), ("stream", 32), ("stream9", HopperStreamMatmul.MaxRows), ("stationary9", StationaryMatmul.MaxRows)])
             {
                 for (int rows = 1; rows <= most; rows++)
                 {
@@ -71,6 +71,7 @@ public sealed unsafe partial class OwnMatmulTests
             "vector" => new VectorMatmul(device, compiler, headDim),
             "skinny" => new SkinnyMatmul(device, compiler),
             "stream" => new StreamMatmul(device, compiler),
+            "stationary9" => new StationaryMatmul(device, compiler, headDim),
             "gated9" => new HopperGatedMatmul(device, compiler, headDim),
             _ => new HopperStreamMatmul(device, compiler, headDim),
         };

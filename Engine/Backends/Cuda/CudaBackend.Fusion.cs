@@ -1,8 +1,8 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <content>
-/// A product waits until the next operation is known, so that one kernel can do both; in steps of at most <see cref="VectorMatmul.MaxRows"/>
-/// rows a norm waits for the product that reads it. What was done in passing leaves the tensor between the two unwritten, so a product's
+/// A product waits until the next operation is known, so that one kernel can do both; in steps of few rows a norm waits for the product
+/// that reads it. What was done in passing leaves the tensor between the two unwritten, so a product's
 /// output may be read either by the operation right after it or by others, not by both; the output of a norm may be read by any.
 /// </content>
 internal sealed unsafe partial class CudaBackend
@@ -14,9 +14,12 @@ internal sealed unsafe partial class CudaBackend
     private FusedProduct _waitingProduct;
     private FusedMatmul? _waitingKernel;
     private bool _productWaits;
+    private CudaLinearWeight? _lastWeight;
 
     /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing.</summary>
-    private bool NormMayWait => Fuses && _rows <= VectorMatmul.MaxRows;
+    private bool NormMayWait => Fuses && _rows <= MostFewRows;
+
+    private int MostFewRows => StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows;
 
     /// <summary>A norm that is launched when something else than a product that takes norms reads its output.</summary>
     private readonly record struct WaitingNorm(CudaTensor? Hidden, CudaTensor? Weight, float Epsilon, CudaTensor? Output);
@@ -72,7 +75,13 @@ internal sealed unsafe partial class CudaBackend
     {
         LaunchProduct();
         MatmulShape shape = new(rows, weight.Outputs, weight.Inputs, _elementType, outputType, weight.Bias != 0);
-        _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output);
+        if (_lastWeight is { } last)
+        {
+            last.Next = weight;
+        }
+
+        _lastWeight = weight;
+        _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output, Next: weight.Next);
         _waitingKernel = _matmul.Fused(shape, weight.Bias);
         _productWaits = true;
         if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor) && _waitingNorm.Weight!.Offset == 0)
@@ -101,6 +110,7 @@ internal sealed unsafe partial class CudaBackend
         }
 
         _productWaits = false;
+        _lastWeight!.Gated |= after == ProductEpilogue.SiluMul;
         kernel.Run(_waitingProduct with { After = after, Output = target, Rotary = rotary });
         return true;
     }
@@ -119,6 +129,7 @@ internal sealed unsafe partial class CudaBackend
     {
         _productWaits = false;
         _waitingNorm = default;
+        _lastWeight = null;
     }
 
     private void LaunchProduct()

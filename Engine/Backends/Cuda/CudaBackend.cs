@@ -248,7 +248,8 @@ internal sealed unsafe partial class CudaBackend : IBackend
     {
         LaunchProduct();
         LaunchNormOf((CudaTensor)qkv);
-        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, nextMayStart: _rows <= VectorMatmul.MaxRows);
+        _lastWeight = null;
+        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, nextMayStart: _rows <= MostFewRows);
     }
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)

@@ -36,6 +36,27 @@ internal readonly unsafe struct CudaKernel(nint function, int sharedBytes, bool 
         }
     }
 
+    /// <summary>How many clusters of so many CTAs the device holds at once.</summary>
+    public int ActiveClusters(int size, int threads)
+    {
+        Driver.LaunchAttribute attribute = new() { Id = Driver.LaunchAttribute.ClusterDimension, Value = size, SecondValue = 1, ThirdValue = 1 };
+        Driver.LaunchConfig config = new()
+        {
+            GridX = (uint)size,
+            GridY = 1,
+            GridZ = 1,
+            BlockX = (uint)threads,
+            BlockY = 1,
+            BlockZ = 1,
+            SharedBytes = (uint)sharedBytes,
+            Attributes = &attribute,
+            AttributeCount = 1,
+        };
+        int count;
+        Driver.OccupancyMaxActiveClusters(&count, function, &config).Check();
+        return count;
+    }
+
     private CudaStatus LaunchOverlapping(nint stream, int gridX, int gridY, int threads, void** pointers)
     {
         Driver.LaunchAttribute attribute = new() { Id = Driver.LaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };

@@ -25,6 +25,7 @@ internal sealed unsafe partial class Matmul : IDisposable
         _own =
         [
             new VectorMatmul(device, compiler, headDim),
+            .. StationaryMatmul.RunsOn(device) ? (OwnMatmul[])[new StationaryMatmul(device, compiler, headDim)] : [],
             HopperStreamMatmul.RunsOn(device) ? new HopperStreamMatmul(device, compiler, headDim) : new StreamMatmul(device, compiler),
             new SkinnyMatmul(device, compiler),
         ];

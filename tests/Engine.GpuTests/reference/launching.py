@@ -39,10 +39,10 @@ class _Config(ctypes.Structure):
 
 class Kernel:
     def __init__(self, function, overlaps):
-        self.function, self.overlaps, self.allowed = function, overlaps and _major >= 9, 0
+        self.function, self.overlaps, self.allowed, self.clusters = function, overlaps and _major >= 9, 0, {}
 
     def __call__(self, grid, threads, arguments, shared=0):
-        if shared > max(self.allowed, 48 * 1024):
+        if shared > max(self.allowed, 32 * 1024):     # with what the kernel has of its own it may be over 48
             call("cuFuncSetAttribute", self.function, 8, shared)
             self.allowed = shared
         cells = []
@@ -61,6 +61,21 @@ class Kernel:
         attribute = _Attribute(6, 0, 1)
         config = _Config((ctypes.c_uint * 3)(*(tuple(grid) + (1, 1))[:3]), (ctypes.c_uint * 3)(threads, 1, 1), shared, _stream, ctypes.pointer(attribute), 1 if self.overlaps else 0)
         call("cuLaunchKernelEx", ctypes.byref(config), self.function, pointers, None)
+
+
+    def active_clusters(self, size, threads, shared):
+        """How many clusters of so many CTAs the card holds at once."""
+        if (size, threads, shared) not in self.clusters:
+            if shared > max(self.allowed, 32 * 1024):     # with what the kernel has of its own it may be over 48
+                call("cuFuncSetAttribute", self.function, 8, shared)
+                self.allowed = shared
+            attribute, count = _Attribute(4, 0, size), ctypes.c_int()
+            ctypes.memmove(ctypes.byref(attribute, 8), (ctypes.c_uint * 3)(size, 1, 1), 12)
+            config = _Config((ctypes.c_uint * 3)(size * MULTIPROCESSORS, 1, 1), (ctypes.c_uint * 3)(threads, 1, 1), shared, _stream, ctypes.pointer(attribute), 1)
+            call("cuOccupancyMaxActiveClusters", ctypes.byref(count), self.function, ctypes.byref(config))
+            self.clusters[size, threads, shared] = count.value
+            print(f"clusters of {size}: {count.value}")
+        return self.clusters[size, threads, shared]
 
 
 _modules, _kernels = {}, {}

@@ -1,7 +1,8 @@
 """Checks the products for few rows against PyTorch and, with --time, measures them alone and as a chain of decode layers.
 
 Needs a CUDA machine with PyTorch. Run from anywhere (under a minute):
-    python3 tests/Engine.GpuTests/reference/small_batch.py [--time]
+    python3 tests/Engine.GpuTests/reference/small_batch.py [--time] [vector] [stream] [stationary] [skinny]
+Names choose kernels; without one, all are run.
 """
 import sys
 import time
@@ -18,6 +19,12 @@ HOPPER = ARCHITECTURE == "sm_90a"
 stream_parts = torch.full((MULTIPROCESSORS * 4 * 128 * 32,), float("nan"), device=device)
 stream_arrivals = torch.zeros(16384, device=device, dtype=torch.int32)
 _maps = {}
+ONLY = {a for a in sys.argv[1:] if not a.startswith("-")}
+
+
+def chosen(name):
+    return not ONLY or name.split(",")[0] in ONLY
+
 
 
 def weight_map(w, epilogue):
@@ -62,6 +69,38 @@ def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **def
       (out, x, w, bias, outputs, inputs, 1 if out.dtype == torch.float32 else 0, norm, 1e-5, keys, values, table, positions, slots, HEADS, KV_HEADS), rows * inputs * 2)
 
 
+STATIONARY_WARPS = 16
+
+
+def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, then=None, ahead=0, **defines):
+    rows, (outputs, inputs) = x.shape[0], w.shape
+    octets = 1 if rows <= 8 else 2 if rows <= 16 else 4
+    chunk, pieces, loads = (64, 2, 2) if octets == 1 else (32, octets, 1)
+    chunks_of = lambda c: -(-inputs // (chunk * STATIONARY_WARPS * c))
+    cluster = defines.pop("CLUSTER", None) or next(c for c in (1, 2, 4, 8) if chunks_of(c) * pieces <= 16)
+    chunks = chunks_of(cluster)
+    loads *= chunks
+    depth = defines.pop("DEPTH", None) or (8 // loads * loads if loads <= 8 else next((d for d in (8, 7, 6, 5, 4) if loads % d == 0), loads))
+    in_shared = defines.pop("SHARED_CHUNKS", None)
+    if in_shared is None:                        # 32 registers of inputs, 56 if nothing else needs them
+        in_shared = 0 if octets == 1 and chunks <= 7 else max(0, chunks - 8 // pieces)
+    k = kernel("matmul_stationary_hopper.cu", "matmul_stationary_hopper", OCTETS=octets, CHUNKS=chunks, SHARED_CHUNKS=in_shared, CLUSTER=cluster, DEPTH=depth, NORM=1 if norm is not None else 0,
+        EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
+    places = 0 if cluster == 1 else 4
+    shared = in_shared * pieces * STATIONARY_WARPS * 512 + (4 * octets * STATIONARY_WARPS + places * octets * cluster) * 256
+    units = -(-(-(-outputs // 2)) // 4)
+    keys, values, table, positions, slots = rope or (None,) * 5
+    grid = min(units, k.active_clusters(cluster, 640, shared)) * cluster
+    each = half = None
+    if then is not None and ahead:               # bytes of a CTA
+        following, gated = then
+        each = ahead // (2 * STATIONARY_WARPS)
+        half = ctypes.c_uint64(following.data_ptr() + (following.numel() if gated else grid * ahead // 2))
+        following = ctypes.c_uint64(following.data_ptr())
+    k((grid,), 640, (out, x, w, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, norm, 1e-5, keys, values, table, positions, slots, HEADS, KV_HEADS,
+      following if each else None, half, each or 0), shared)
+
+
 def skinny_product(out, x, w, bias=None):
     rows, (outputs, inputs) = x.shape[0], w.shape
     kernel("matmul_skinny.cu", "matmul_skinny", TOKEN_TILES=-(-rows // 8))((-(-outputs // 16),), 256,
@@ -74,7 +113,9 @@ def close(out, reference, limit=None):
 
 
 def correctness():
-    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 8 if HOPPER else 32)):
+    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 8 if HOPPER else 32), (stationary_product, "stationary", 32 if HOPPER else 0)):
+        if not chosen(name):
+            continue
         for outputs, inputs in ((4096, 4096), (6144, 4096), (40, 96), (1000, 13824), (17, 8), (320, 72), (5120, 5120), (129, 4104), (32000, 1024)):
             w = torch.randn(outputs, inputs, device=device).to(bf16)
             b = torch.randn(outputs, device=device).to(bf16)
@@ -102,7 +143,7 @@ def correctness():
     # A graph of kernels that start while the one before ends, against the same one after the other.
     x = torch.randn(32, 4096, device=device).to(bf16)
     ws = [(torch.randn(4096, 4096, device=device) / 64).to(bf16) for _ in range(6)]
-    for rows in (1, 4, 8):
+    for rows in (1, 4, 8) if not ONLY else ():
         a, b = torch.empty(rows, 4096, device=device, dtype=bf16), torch.empty(rows, 4096, device=device, dtype=bf16)
 
         def chain():
@@ -119,11 +160,15 @@ def correctness():
 
 
 def fused():
-    for rows in (1, 2, 3, 4):
+    for rows in (1, 2, 3, 4) if chosen("vector") else ():
         fused_with("vector", vector_product, rows, 4096, 1536, True)
-    for rows in (1, 5, 8) if HOPPER else ():
+    for rows in (1, 5, 8) if HOPPER and chosen("stream") else ():
         fused_with("stream", stream_product, rows, 4096, 1536, False)
         fused_with("stream", stream_product, rows, 1032, 904, False)
+    for rows in (1, 8, 16, 17, 32) if HOPPER and chosen("stationary") else ():
+        fused_with("stationary", stationary_product, rows, 4096, 1536, True)
+        fused_with("stationary", stationary_product, rows, 5120, 904, True)
+        fused_with("stationary", stationary_product, rows, 1032, 904, True)
 
 
 def fused_with(name, product, rows, hidden, inner, norms):
@@ -175,7 +220,7 @@ def fused_with(name, product, rows, hidden, inner, norms):
 def products():
     print(f"\nProducts alone: microseconds and TB/s of weights, replayed as graphs over weights that do not fit the cache")
     shapes = ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (32000, 4096), (7168, 5120), (5120, 5120), (27648, 5120), (5120, 13824))
-    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16}")
+    print(f"{'shape':>14} {'rows':>4} {'torch':>16} {'skinny':>16} {'vector':>16} {'stream':>16} {'stationary':>16}")
     for outputs, inputs in shapes:
         copies = max(2, min(16, (1 << 30) // (outputs * inputs * 2)))
         ws = [torch.randn(outputs, inputs, device=device, dtype=bf16) for _ in range(copies)]
@@ -185,12 +230,33 @@ def products():
             cells = []
             t = torch_us(lambda: [torch.mm(x, w.T, out=out) for w in ws], per=copies)
             cells.append(t)
-            for product, most in ((skinny_product, 16), (vector_product, 4), (stream_product, 8 if HOPPER else 32)):
-                cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most else None)
+            for name, product, most in (("skinny", skinny_product, 16), ("vector", vector_product, 4), ("stream", stream_product, 8 if HOPPER else 32), ("stationary", stationary_product, 32 if HOPPER else 0)):
+                cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most and chosen(name) else None)
             text = " ".join(f"{t:7.1f} {outputs * inputs * 2 / t / 1e6:5.2f}TB" if t else " " * 14 + "--" for t in cells)
             print(f"{outputs:6}x{inputs:<7} {rows:4} {text}", flush=True)
         del ws
         _maps.clear()
+
+
+def variants():
+    """Sizes of the cluster, loads on their way and the order of the inputs, by time."""
+    for outputs, inputs in ((28672, 4096), (4096, 4096), (6144, 4096), (4096, 14336)):
+        copies = max(2, min(16, (1 << 30) // (outputs * inputs * 2)))
+        ws = [torch.randn(outputs, inputs, device=device, dtype=bf16) for _ in range(copies)]
+        for rows, options in ((8, ((1, 8, 0), (2, 8, 0), (2, 7, 0), (2, 7, 3), (4, 8, 0))),
+                              (16, ((1, 8, 4), (2, 8, 1), (2, 8, 0), (2, 4, 0), (4, 7, 3), (4, 7, 0), (4, 8, 0))),
+                              (32, ((2, 4, 0), (2, 4, 1), (2, 8, 2), (4, 4, 0), (4, 8, 0), (8, 4, 0), (8, 4, 1)))):
+            x = torch.randn(rows, inputs, device=device).to(bf16)
+            out = torch.empty(rows, outputs, device=device, dtype=bf16)
+            cells = []
+            for cluster, depth, in_shared in options:
+                chunks = -(-inputs // (512 * cluster)) if rows > 8 else -(-inputs // (1024 * cluster))
+                loads = chunks if rows > 8 else 2 * chunks
+                if chunks * max(rows // 8, 2) > 16 or in_shared > chunks or (cluster > 4 and inputs <= 4096) or (loads % depth and depth % loads):
+                    continue
+                t = graph_us(lambda: [stationary_product(out, x, w, CLUSTER=cluster, DEPTH=depth, SHARED_CHUNKS=in_shared) for w in ws], per=copies)
+                cells.append(f"{cluster}/{depth}/{in_shared} {t:.1f}")
+            print(f"{outputs}x{inputs} {rows} rows (cluster/depth/chunks in shared memory): " + ", ".join(cells), flush=True)
 
 
 def layers():
@@ -202,7 +268,7 @@ def layers():
     table = torch.rand(2048, DIM // 2, 2, device=device)
     k = torch.zeros(8, KV_HEADS, BLOCK, DIM, device=device, dtype=bf16)
     v = torch.zeros_like(k)
-    for rows in (1, 2, 4, 8, 16, 32):
+    for rows in (1, 2, 4, 8, 16, 32) if "--variants" not in sys.argv else (8, 16, 32):
         positions, slots = torch.arange(rows, device=device, dtype=torch.int32), torch.arange(rows, device=device, dtype=torch.int32)
         h = torch.randn(rows, hidden, device=device).to(bf16)
         normed, q, delta = torch.empty_like(h), torch.empty(rows, qkv, device=device, dtype=bf16), torch.empty_like(h)
@@ -247,9 +313,16 @@ def layers():
                 vector_product(act, h, c, norm=g, epilogue=1)
                 vector_product(h, act, d, epilogue=3)
 
+        def stationary(ahead, **options):
+            for i, (a, b, c, d) in enumerate(weights):
+                stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots), **options)
+                stationary_product(h, q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True), ahead=ahead, **options)
+                stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False), ahead=ahead, **options)
+                stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False), ahead=ahead, **options)
+
         row = []
-        for name, run, most in (("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 8 if HOPPER else 32), ("stream, fused", stream_fused, 8 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
-            if rows <= most:
+        for name, run, most in (*((f"stationary, {ahead >> 10} KB ahead", lambda ahead=ahead: stationary(ahead), 32 if HOPPER else 0) for ahead in (0, 16384)), *((f"stationary, depth {depth}, {kept} chunks in shared", lambda depth=depth, kept=kept: stationary(16384, DEPTH=depth, SHARED_CHUNKS=kept), 32 if rows == 32 else 0) for depth, kept in ((4, 0), (4, 1))), ("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 8 if HOPPER else 32), ("stream, fused", stream_fused, 8 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
+            if rows <= most and chosen(name):
                 h.normal_()
                 synchronize()
                 row.append(f"{name} {graph_us(run, per=count):.1f}")
@@ -262,7 +335,10 @@ correctness()
 print(f"checked in {time.time() - start:.0f} s")
 if "--time" in sys.argv and not failed:
     compile_as_shipped()
-    products()
+    if "--variants" in sys.argv:
+        variants()
+    else:
+        products()
     layers()
     print(f"{time.time() - start:.0f} s in all")
 finish()

@@ -123,6 +123,9 @@ internal static unsafe partial class Driver
     [LibraryImport(Library, EntryPoint = "cuLaunchKernelEx")]
     public static partial CudaStatus LaunchKernelEx(LaunchConfig* config, nint function, void** parameters, void** extra);
 
+    [LibraryImport(Library, EntryPoint = "cuOccupancyMaxActiveClusters")]
+    public static partial CudaStatus OccupancyMaxActiveClusters(int* count, nint function, LaunchConfig* config);
+
     [LibraryImport(Library, EntryPoint = "cuTensorMapEncodeTiled")]
     public static partial CudaStatus TensorMapEncodeTiled(void* map, int dataType, uint rank, void* address, ulong* dimensions, ulong* strides,
         uint* box, uint* elementStrides, int interleave, int swizzle, int l2Promotion, int outOfBoundsFill);
@@ -158,15 +161,20 @@ internal static unsafe partial class Driver
         public uint AttributeCount;
     }
 
-    /// <summary>CUlaunchAttribute with an integer value.</summary>
+    /// <summary>CUlaunchAttribute with up to three integers.</summary>
     [StructLayout(LayoutKind.Sequential, Size = 72)]
     public struct LaunchAttribute
     {
         /// <summary>CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: the kernel may start before the one before it has ended.</summary>
         public const int ProgrammaticStreamSerialization = 6;
 
+        /// <summary>CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION: CTAs of a cluster in x, y and z.</summary>
+        public const int ClusterDimension = 4;
+
         public int Id;
         private readonly int _pad;
         public int Value;
+        public int SecondValue;
+        public int ThirdValue;
     }
 }

@@ -31,6 +31,10 @@
 #define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
 
+// How this kernel runs into its neighbours: AttentionOverlap in C#.
+#define NEXT_MAY_START 1                         // the next one may start at once
+#define BESIDE_PREVIOUS 2                        // the one before is attention of the same step's prompts: it lets this one start when all before it is done
+
 // What a head's sink takes of the softmax: a score that has no value behind it.
 #if SINKS
 #define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
@@ -96,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int overlap
 #if SOFT_CAP || SINKS
     , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
@@ -104,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 {
     // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
     // attention ends first, and equal shares would no longer take equal time.
-    if (nextMayStart)
+    if (overlap == NEXT_MAY_START)
         allow_next();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
@@ -194,7 +198,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 #pragma unroll 1
     for (; issued < STAGES - 1 && (toLoad == 0 || load_start() + TILE < load.context); issued++)
         issue();
-    wait_for_previous();
+    if (overlap != BESIDE_PREVIOUS)
+        wait_for_previous();
 #pragma unroll 1
     for (; issued < STAGES - 1; issued++)
         issue();
@@ -463,4 +468,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         advance(compute, work, items, kvHeads);
     }
     wait_copies<0>();
+    // What follows needs both: it waits for this kernel alone.
+    if (overlap == BESIDE_PREVIOUS)
+        wait_for_previous();
 }
