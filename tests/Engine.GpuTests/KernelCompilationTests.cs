@@ -57,8 +57,6 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
             "sampling.cu" or "ceilings.cu" => [""],
             "matmul_skinny.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2 ELEM_FP16=1"],
             "matmul_stream.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2", "TOKEN_TILES=4", "TOKEN_TILES=4 ELEM_FP16=1"],
-            "matmul_stream_hopper.cu" => [.. Enumerable.Range(0, 8).Select(i => $"EPILOGUE={i / 2} HEAD_DIM={64 + (64 * (i & 1))}"),
-                "EPILOGUE=2 HEAD_DIM=128 BLOCK_SIZE=16", "EPILOGUE=1 ELEM_FP16=1", "EPILOGUE=2 BOUNDED_WAITS=1"],
             "matmul_stationary_hopper.cu" => [.. StationaryShapes()],
             "matmul_gated_hopper.cu" => ["", "ELEM_FP16=1", "BOUNDED_WAITS=1"],
             "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
@@ -78,8 +76,8 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
             Assert.DoesNotContain("Performance Loss", log, StringComparison.Ordinal);
             foreach (Match spills in SpilledBytes().Matches(log))
             {
-                // Norms of 16 and 32 rows keep a few addresses in memory before their loop.
-                int allowed = file == "matmul_stationary_hopper.cu" && !shape.Contains("OCTETS=1 ", StringComparison.Ordinal) ? 16 : 0;
+                // With a norm before it the loop of this kernel is reached with all registers in use; some addresses are kept in memory until then.
+                int allowed = file == "matmul_stationary_hopper.cu" && shape.Contains("NORM=1", StringComparison.Ordinal) ? 32 : 0;
                 Assert.InRange(int.Parse(spills.Groups[1].Value, CultureInfo.InvariantCulture), 0, allowed);
             }
 

@@ -11,7 +11,7 @@ public sealed unsafe partial class OwnMatmulTests
         get
         {
             TheoryData<string, int, int, int, bool, bool> cases = [];
-            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", VectorMatmul.MaxRows), ("skinny", 16), ("stream", 32), ("stream9", HopperStreamMatmul.MaxRows), ("stationary9", StationaryMatmul.MaxRows)])
+            foreach ((string name, int most) in (IEnumerable<(string, int)>)[("vector", VectorMatmul.MaxRows), ("skinny", 16), ("stream", 32), ("stationary9", StationaryMatmul.MaxRows)])
             {
                 for (int rows = 1; rows <= most; rows++)
                 {
@@ -60,7 +60,7 @@ public sealed unsafe partial class OwnMatmulTests
     /// <summary>The kernel of a name; skips the test where the device has not the instructions.</summary>
     private static OwnMatmul Create(string name, CudaDevice device, int headDim)
     {
-        if (name.EndsWith('9') && !HopperStreamMatmul.RunsOn(device))
+        if (name.EndsWith('9') && !StationaryMatmul.RunsOn(device))
         {
             Assert.Skip($"{device.Name} has not the instructions of Hopper.");
         }
@@ -71,9 +71,8 @@ public sealed unsafe partial class OwnMatmulTests
             "vector" => new VectorMatmul(device, compiler, headDim),
             "skinny" => new SkinnyMatmul(device, compiler),
             "stream" => new StreamMatmul(device, compiler),
-            "stationary9" => new StationaryMatmul(device, compiler, headDim),
             "gated9" => new HopperGatedMatmul(device, compiler, headDim),
-            _ => new HopperStreamMatmul(device, compiler, headDim),
+            _ => new StationaryMatmul(device, compiler, headDim),
         };
         Assert.Equal(name, matmul.Name);
         return matmul;

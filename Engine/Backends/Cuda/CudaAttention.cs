@@ -18,15 +18,6 @@ internal sealed unsafe class CudaAttention : IDisposable
     private const int FewKeys = 1024;
     private const float Log2E = 1.4426950408889634f;
 
-    // Of the multiprocessors, for each tile of cached keys of a key head per tile of 128 queries by 128 keys of a head. Measured on an H200 with 4 and 5 query
-    // heads per key head; with more than so many tiles decoding is what takes long, and it wants the whole card.
-    private const double DecodeShare = 0.23;
-    private const double MostDecodeTiles = 4.7;
-    private const int FewestMultiprocessors = 8;
-
-    // For comparing: FASTGEN_CUDA_OVERLAP=0 runs one after the other.
-    private static readonly bool Overlaps = Environment.GetEnvironmentVariable("FASTGEN_CUDA_OVERLAP") != "0";
-
     private readonly CudaDevice _device;
     private readonly CudaKvCache _cache;
     private readonly AttentionLayout _layout;
@@ -90,54 +81,42 @@ internal sealed unsafe class CudaAttention : IDisposable
 
     /// <summary>Queues attention of a step's tokens in one layer.</summary>
     /// <param name="recording">The step is being recorded: decode only, counts are read on the device.</param>
+    /// <param name="sequences">Those that bring one token; in a recording the most that it is replayed for.</param>
     /// <param name="nextMayStart">The product that follows leaves room beside attention, so it may read its weights ahead.</param>
-    public void Run(StepArena arena, int layer, CudaTensor qkv, in AttentionSettings settings, CudaTensor output, bool recording, bool nextMayStart)
+    public void Run(StepArena arena, int layer, CudaTensor qkv, in AttentionSettings settings, CudaTensor output, bool recording, int sequences, bool nextMayStart)
     {
         int? window = settings.Window;
         int slidingWindow = window ?? 0;
         float scale = settings.Scale, capLog2 = (settings.SoftCap ?? 0) * Log2E, capSlope = 2 * scale * Log2E / (settings.SoftCap ?? 1);
         nint sinks = ((CudaTensor?)settings.Sinks)?.Address ?? 0;
         Kernels kernels = Of(settings.SoftCap is not null, sinks != 0);
-        int decoding = arena.DecodeItems == 0 || arena.PromptTiles == 0 || recording ? 0 : DecodingBesidePrompts(arena, window);
-        if (decoding > 0)
+        if (arena.DecodeItems > 0 || recording)
         {
-            Prompt(_device.Multiprocessors - decoding);
-            Decode(decoding * DecodeCtasPerMultiprocessor, AttentionOverlap.BesidePrevious);
+            kernels.Decode.Launch(_device.Stream, DecodeGrid(sequences), 1, DecodeThreads,
+                output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
+                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
+        }
+
+        if (arena.PromptTiles == 0 || recording)
+        {
             return;
         }
 
-        if (arena.DecodeItems > 0 || recording)
+        if (_hopper)
         {
-            Decode(_decodeGrid, nextMayStart ? AttentionOverlap.NextMayStart : AttentionOverlap.None);
+            MapQueries(qkv);
+            int work = arena.PromptTiles * _layout.HeadCount;
+            CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? kernels.ShortPrompt : kernels.Prompt;
+            kernel.Launch(_device.Stream, Math.Min(work, _device.Multiprocessors), 1, 384,
+                output.Address, QueryMap, KeyMap(layer), ValueMap(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
-
-        if (arena.PromptTiles > 0 && !recording)
+        else
         {
-            Prompt(_device.Multiprocessors);
-        }
-
-        void Decode(int grid, AttentionOverlap overlap) => kernels.Decode.Launch(_device.Stream, grid, 1, DecodeThreads,
-            output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-            arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
-            arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, (int)overlap, capSlope, capLog2, sinks);
-
-        void Prompt(int multiprocessors)
-        {
-            if (_hopper)
-            {
-                MapQueries(qkv);
-                int work = arena.PromptTiles * _layout.HeadCount;
-                CudaKernel kernel = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue) < FewKeys ? kernels.ShortPrompt : kernels.Prompt;
-                kernel.Launch(_device.Stream, Math.Min(work, multiprocessors), 1, 384,
-                    output.Address, QueryMap, KeyMap(layer), ValueMap(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                    arena.PromptSequences, arena.PromptQueries, work, arena.TableStride, _cache.Layout.BlockCount + 1, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
-            }
-            else
-            {
-                kernels.Prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
-                    output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                    arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
-            }
+            kernels.Prompt.Launch(_device.Stream, arena.PromptTiles, _layout.HeadCount, 128,
+                output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
+                arena.PromptSequences, arena.PromptQueries, arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, capSlope, capLog2, sinks);
         }
     }
 
@@ -152,21 +131,19 @@ internal sealed unsafe class CudaAttention : IDisposable
         }
     }
 
-    /// <summary>Multiprocessors that decode while the others compute the step's prompts; 0 where one after the other is as fast.</summary>
-    /// <remarks>Reading keys and values leaves the tensor cores idle and prompts leave memory idle, so together they take less than one after the other:
-    /// on an H200 8 × 1024 prompt tokens and 128 × 1,088 cached ones 265 instead of 314 µs (tests/Engine.GpuTests/reference/mixed_attention.py).</remarks>
-    private int DecodingBesidePrompts(StepArena arena, int? window)
+    /// <summary>As many CTAs as fit, or a few less if shares then end where heads do in batches of one length: what a share cuts apart has to be put together.</summary>
+    private int DecodeGrid(int sequences)
     {
-        if (!_hopper || !Overlaps)
+        int items = sequences * _layout.KeyValueHeadCount;
+        for (int grid = _decodeGrid; grid > _decodeGrid - (_decodeGrid / 16); grid--)
         {
-            return 0;
+            if (items % grid == 0 || grid % items == 0)
+            {
+                return grid;
+            }
         }
 
-        long keys = Math.Min(arena.PromptKeysPerTile, window ?? int.MaxValue);
-        double prompts = (double)arena.PromptTiles * _layout.HeadCount * (1 + (keys / (double)HopperKeyTile));
-        double tiles = (double)arena.DecodeTilesOf(window) * _layout.KeyValueHeadCount / prompts;
-        int decoding = (int)Math.Round(_device.Multiprocessors * (1 - (1 / (1 + (DecodeShare * tiles)))));
-        return tiles > MostDecodeTiles || decoding < FewestMultiprocessors || _device.Multiprocessors - decoding < FewestMultiprocessors ? 0 : decoding;
+        return _decodeGrid;
     }
 
     private Kernels Of(bool softCap, bool sinks)

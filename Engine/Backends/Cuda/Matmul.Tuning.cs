@@ -134,7 +134,7 @@ internal sealed unsafe partial class Matmul
         plan.Algorithm = chosen;
         foreach (OwnMatmul own in _own)
         {
-            if (!own.Accepts(shape))
+            if (!own.Accepts(shape) || !own.Competes(shape, after))
             {
                 continue;
             }

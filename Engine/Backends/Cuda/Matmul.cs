@@ -25,8 +25,7 @@ internal sealed unsafe partial class Matmul : IDisposable
         _own =
         [
             new VectorMatmul(device, compiler, headDim),
-            .. StationaryMatmul.RunsOn(device) ? (OwnMatmul[])[new StationaryMatmul(device, compiler, headDim)] : [],
-            HopperStreamMatmul.RunsOn(device) ? new HopperStreamMatmul(device, compiler, headDim) : new StreamMatmul(device, compiler),
+            StationaryMatmul.RunsOn(device) ? new StationaryMatmul(device, compiler, headDim) : new StreamMatmul(device, compiler),
             new SkinnyMatmul(device, compiler),
         ];
         _onlyFollowed = HopperGatedMatmul.RunsOn(device) ? [new HopperGatedMatmul(device, compiler, headDim)] : [];

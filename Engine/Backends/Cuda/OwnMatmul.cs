@@ -9,6 +9,9 @@ internal abstract class OwnMatmul : IDisposable
     /// <summary>Whether it can compute this shape.</summary>
     public abstract bool Accepts(MatmulShape shape);
 
+    /// <summary>Whether it is worth timing before this: not where whole steps take longer with it although it is faster alone.</summary>
+    public virtual bool Competes(MatmulShape shape, ProductEpilogue after) => true;
+
     /// <summary>Queues output[rows, outputs] = input × weightᵀ (+ bias).</summary>
     public abstract void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output);
 

@@ -30,6 +30,9 @@ internal sealed unsafe class StationaryMatmul(CudaDevice device, KernelCompiler 
 
     public override bool Accepts(MatmulShape shape) => shape.Rows <= MaxRows && Layout.For(shape.Rows, shape.Inputs) is not null;
 
+    /// <remarks>Decode steps of 32 rows with Mistral-7B took 5.58 ms with it before rotation alone, 5.68 with it wherever it was faster by itself.</remarks>
+    public override bool Competes(MatmulShape shape, ProductEpilogue after) => shape.Rows <= 16 || after == ProductEpilogue.RotateAndStore;
+
     public override bool Supports(ProductEpilogue after, in MatmulShape shape) => after != ProductEpilogue.SiluMul || shape.Outputs % 2 == 0;
 
     public override void Run(in FusedProduct product)

@@ -13,7 +13,6 @@ internal sealed unsafe class StepArena : IDisposable
     private readonly DeviceBuffer _buffer;
     private readonly PinnedBuffer[] _staging;
     private readonly int?[] _windows;
-    private readonly int[] _decodeTiles;
     private readonly int _promptTile;
     private readonly bool _bySequence;
     private readonly int _angleKinds;
@@ -32,7 +31,6 @@ internal sealed unsafe class StepArena : IDisposable
     {
         _device = device;
         _windows = windows;
-        _decodeTiles = new int[windows.Length];
         _promptTile = promptTile;
         MaxTokens = maxTokens;
         MaxSequences = maxSequences;
@@ -96,9 +94,6 @@ internal sealed unsafe class StepArena : IDisposable
 
     /// <summary>Keys that a tile of queries has before its own, on average.</summary>
     public long PromptKeysPerTile { get; private set; }
-
-    /// <summary>All tiles of keys of those sequences, of one key head, in layers with this window.</summary>
-    public long DecodeTilesOf(int? window) => _decodeTiles[Array.IndexOf(_windows, window)];
 
     /// <summary>Prefix sum of tiles per sequence for layers with this window.</summary>
     public nint DecodeTileStarts(int? window) => Address(_at.TileStarts + (Array.IndexOf(_windows, window) * (MaxSequences + 1)));
@@ -223,8 +218,6 @@ internal sealed unsafe class StepArena : IDisposable
                 int first = context > window ? context - window : 0;
                 starts[i + 1] = starts[i] + ((context + DecodeTile - 1) / DecodeTile) - (first / DecodeTile);
             }
-
-            _decodeTiles[w] = starts[items];
         }
     }
 

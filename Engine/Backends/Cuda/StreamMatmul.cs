@@ -2,7 +2,7 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Products of up to 32 rows on the tensor cores, the weights through a ring in shared memory; on Hopper <see cref="HopperStreamMatmul"/> takes its place.</summary>
+/// <summary>Products of up to 32 rows on the tensor cores, the weights through a ring in shared memory; on Hopper <see cref="StationaryMatmul"/> takes its place.</summary>
 /// <remarks>Every multiprocessor reads an equal share of the weights, whatever their shape; what the shares cut apart is put together in the order of the inputs.</remarks>
 internal sealed class StreamMatmul : OwnMatmul
 {

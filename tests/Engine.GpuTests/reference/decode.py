@@ -31,10 +31,10 @@ def make(contexts, kv_heads, group, dim, block, window=0):
     return c
 
 
-def run(c, overlap=0, grid=None, **variant):
+def run(c, next_may_start=0, grid=None, **variant):
     dim, group = c["dim"], c["group"]
     k = kernel("attention_decode.cu", "attention_decode", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], **variant)
-    k((grid or c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), overlap),
+    k((grid or c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), next_may_start),
       4 * stages_of(dim) * 2 * 16 * (dim + 8) * 2 + 4 * group * (dim + 2) * 4)
 
 

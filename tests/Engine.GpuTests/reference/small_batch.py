@@ -9,6 +9,7 @@ import time
 
 import torch
 
+import decode
 from launching import *
 
 torch.manual_seed(5)
@@ -18,7 +19,6 @@ HEADS, KV_HEADS, DIM, BLOCK = 32, 8, 128, 64
 HOPPER = ARCHITECTURE == "sm_90a"
 stream_parts = torch.full((MULTIPROCESSORS * 4 * 128 * 32,), float("nan"), device=device)
 stream_arrivals = torch.zeros(16384, device=device, dtype=torch.int32)
-_maps = {}
 ONLY = {a for a in sys.argv[1:] if not a.startswith("-")}
 
 
@@ -26,37 +26,13 @@ def chosen(name):
     return not ONLY or name.split(",")[0] in ONLY
 
 
-
-def weight_map(w, epilogue):
-    """Rows that belong together lie 8 apart in the boxes that a map brings."""
-    outputs, inputs = w.shape
-    row = inputs * 2
-    if epilogue == 1:
-        inner = outputs // 2
-        return tensor_map(w, [inputs, 8, 2, -(-inner // 8)], [64, 8, 2, 8], [row, inner * row, 8 * row])
-    if epilogue == 2:
-        return tensor_map(w, [inputs, 8, 2, DIM // 16, outputs // DIM], [64, 8, 2, DIM // 16, 128 // DIM], [row, DIM // 2 * row, 8 * row, DIM * row])
-    return tensor_map(w, [inputs, outputs], [64, 128])
-
-
-def stream_product(out, x, w, bias=None, epilogue=0, rope=None, grid=MULTIPROCESSORS, **defines):
+def stream_product(out, x, w, bias=None, **defines):
     rows, (outputs, inputs) = x.shape[0], w.shape
     units = -(-outputs // 128) * -(-inputs // 64)
-    wide = 1 if out.dtype == torch.float32 else 0
-    if not HOPPER:
-        tiles = 1 if rows <= 8 else 2 if rows <= 16 else 4
-        n = defines.pop("STAGES", 4)
-        kernel("matmul_stream.cu", "matmul_stream", TOKEN_TILES=tiles, STAGES=n, **defines)((min(units, grid),), 256,
-            (out, x, w, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals), n * (16384 + 8 * tiles * 144))
-        return
-    n = defines.pop("STAGES", 6)
-    key = (w.data_ptr(), x.data_ptr(), rows, outputs, inputs, epilogue)
-    if key not in _maps:
-        _maps[key] = maps_argument(weight_map(w, epilogue), tensor_map(x, [inputs, rows], [64, 8]))
-    keys, values, table, positions, slots = rope or (None,) * 5
-    k = kernel("matmul_stream_hopper.cu", "matmul_stream_hopper", STAGES=n, EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
-    k((min(units, grid),), 288, (_maps[key], out, bias, rows, outputs, inputs, wide, stream_parts, stream_arrivals, keys, values, table, positions, slots, HEADS, KV_HEADS),
-      n * (16384 + 8 * 128 + 16) + 1024)
+    tiles = 1 if rows <= 8 else 2 if rows <= 16 else 4
+    n = defines.pop("STAGES", 4)
+    kernel("matmul_stream.cu", "matmul_stream", TOKEN_TILES=tiles, STAGES=n, **defines)((min(units, MULTIPROCESSORS),), 256,
+        (out, x, w, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, stream_parts, stream_arrivals), n * (16384 + 8 * tiles * 144))
 
 
 def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **defines):
@@ -72,33 +48,29 @@ def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **def
 STATIONARY_WARPS = 16
 
 
-def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, then=None, ahead=0, **defines):
+def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, then=None, ahead=16384, **defines):
+    """then: the weight that comes next, and whether its rows are read in halves; ahead: how much of it a CTA asks for. The division is StationaryMatmul.Layout's."""
     rows, (outputs, inputs) = x.shape[0], w.shape
     octets = 1 if rows <= 8 else 2 if rows <= 16 else 4
-    chunk, pieces, loads = (64, 2, 2) if octets == 1 else (32, octets, 1)
+    chunk, pieces, most = (64, 2, 8) if octets == 1 else (32, octets, 8 if octets == 2 else 4)
     chunks_of = lambda c: -(-inputs // (chunk * STATIONARY_WARPS * c))
-    cluster = defines.pop("CLUSTER", None) or next(c for c in (1, 2, 4, 8) if chunks_of(c) * pieces <= 16)
+    cluster = defines.pop("CLUSTER", None) or next(c for c in (1, 2, 4, 8) if chunks_of(c) <= most)
     chunks = chunks_of(cluster)
-    loads *= chunks
-    depth = defines.pop("DEPTH", None) or (8 // loads * loads if loads <= 8 else next((d for d in (8, 7, 6, 5, 4) if loads % d == 0), loads))
-    in_shared = defines.pop("SHARED_CHUNKS", None)
-    if in_shared is None:                        # 32 registers of inputs, 56 if nothing else needs them
-        in_shared = 0 if octets == 1 and chunks <= 7 else max(0, chunks - 8 // pieces)
+    loads, most = (2 * chunks, 8) if octets == 1 else (chunks, chunks if chunks <= 4 else 8)
+    depth = defines.pop("DEPTH", None) or (most // loads * loads if loads <= most else next(d for d in range(most, 0, -1) if loads % d == 0))
+    in_shared = defines.pop("SHARED_CHUNKS", max(0, chunks - 4))
     k = kernel("matmul_stationary_hopper.cu", "matmul_stationary_hopper", OCTETS=octets, CHUNKS=chunks, SHARED_CHUNKS=in_shared, CLUSTER=cluster, DEPTH=depth, NORM=1 if norm is not None else 0,
         EPILOGUE=epilogue, HEAD_DIM=DIM, BLOCK_SIZE=BLOCK, **defines)
-    places = 0 if cluster == 1 else 4
-    shared = in_shared * pieces * STATIONARY_WARPS * 512 + (4 * octets * STATIONARY_WARPS + places * octets * cluster) * 256
+    shared = in_shared * pieces * STATIONARY_WARPS * 512 + (4 * octets * STATIONARY_WARPS + (4 * octets * cluster if cluster > 1 else 0)) * 256
     units = -(-(-(-outputs // 2)) // 4)
     keys, values, table, positions, slots = rope or (None,) * 5
     grid = min(units, k.active_clusters(cluster, 640, shared)) * cluster
-    each = half = None
-    if then is not None and ahead:               # bytes of a CTA
-        following, gated = then
-        each = ahead // (2 * STATIONARY_WARPS)
-        half = ctypes.c_uint64(following.data_ptr() + (following.numel() if gated else grid * ahead // 2))
-        following = ctypes.c_uint64(following.data_ptr())
+    following = half = None
+    if then is not None and ahead:
+        address = then[0].data_ptr()
+        following, half = ctypes.c_uint64(address), ctypes.c_uint64(address + (then[0].numel() if then[1] else grid * ahead // 2))
     k((grid,), 640, (out, x, w, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, norm, 1e-5, keys, values, table, positions, slots, HEADS, KV_HEADS,
-      following if each else None, half, each or 0), shared)
+      following, half, ahead // (2 * STATIONARY_WARPS) if following else 0), shared)
 
 
 def skinny_product(out, x, w, bias=None):
@@ -113,8 +85,8 @@ def close(out, reference, limit=None):
 
 
 def correctness():
-    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 8 if HOPPER else 32), (stationary_product, "stationary", 32 if HOPPER else 0)):
-        if not chosen(name):
+    for product, name, most in ((vector_product, "vector", 4), (stream_product, "stream", 0 if HOPPER else 32), (stationary_product, "stationary", 32 if HOPPER else 0)):
+        if most == 0 or not chosen(name):
             continue
         for outputs, inputs in ((4096, 4096), (6144, 4096), (40, 96), (1000, 13824), (17, 8), (320, 72), (5120, 5120), (129, 4104), (32000, 1024)):
             w = torch.randn(outputs, inputs, device=device).to(bf16)
@@ -145,10 +117,11 @@ def correctness():
     ws = [(torch.randn(4096, 4096, device=device) / 64).to(bf16) for _ in range(6)]
     for rows in (1, 4, 8) if not ONLY else ():
         a, b = torch.empty(rows, 4096, device=device, dtype=bf16), torch.empty(rows, 4096, device=device, dtype=bf16)
+        second = stationary_product if HOPPER else stream_product
 
         def chain():
             for i, w in enumerate(ws):
-                (vector_product if i % 2 == 0 and rows <= 4 else stream_product)((a, b)[i % 2], x[:rows] if i == 0 else (b, a)[i % 2], w)
+                (vector_product if i % 2 == 0 and rows <= 4 else second)((a, b)[i % 2], x[:rows] if i == 0 else (b, a)[i % 2], w)
         graph_us(chain, 3)
         synchronize()
         y = x[:rows]
@@ -162,9 +135,6 @@ def correctness():
 def fused():
     for rows in (1, 2, 3, 4) if chosen("vector") else ():
         fused_with("vector", vector_product, rows, 4096, 1536, True)
-    for rows in (1, 5, 8) if HOPPER and chosen("stream") else ():
-        fused_with("stream", stream_product, rows, 4096, 1536, False)
-        fused_with("stream", stream_product, rows, 1032, 904, False)
     for rows in (1, 8, 16, 17, 32) if HOPPER and chosen("stationary") else ():
         fused_with("stationary", stationary_product, rows, 4096, 1536, True)
         fused_with("stationary", stationary_product, rows, 5120, 904, True)
@@ -230,33 +200,11 @@ def products():
             cells = []
             t = torch_us(lambda: [torch.mm(x, w.T, out=out) for w in ws], per=copies)
             cells.append(t)
-            for name, product, most in (("skinny", skinny_product, 16), ("vector", vector_product, 4), ("stream", stream_product, 8 if HOPPER else 32), ("stationary", stationary_product, 32 if HOPPER else 0)):
+            for name, product, most in (("skinny", skinny_product, 16), ("vector", vector_product, 4), ("stream", stream_product, 0 if HOPPER else 32), ("stationary", stationary_product, 32 if HOPPER else 0)):
                 cells.append(graph_us(lambda: [product(out, x, w) for w in ws], per=copies) if rows <= most and chosen(name) else None)
             text = " ".join(f"{t:7.1f} {outputs * inputs * 2 / t / 1e6:5.2f}TB" if t else " " * 14 + "--" for t in cells)
             print(f"{outputs:6}x{inputs:<7} {rows:4} {text}", flush=True)
         del ws
-        _maps.clear()
-
-
-def variants():
-    """Sizes of the cluster, loads on their way and the order of the inputs, by time."""
-    for outputs, inputs in ((28672, 4096), (4096, 4096), (6144, 4096), (4096, 14336)):
-        copies = max(2, min(16, (1 << 30) // (outputs * inputs * 2)))
-        ws = [torch.randn(outputs, inputs, device=device, dtype=bf16) for _ in range(copies)]
-        for rows, options in ((8, ((1, 8, 0), (2, 8, 0), (2, 7, 0), (2, 7, 3), (4, 8, 0))),
-                              (16, ((1, 8, 4), (2, 8, 1), (2, 8, 0), (2, 4, 0), (4, 7, 3), (4, 7, 0), (4, 8, 0))),
-                              (32, ((2, 4, 0), (2, 4, 1), (2, 8, 2), (4, 4, 0), (4, 8, 0), (8, 4, 0), (8, 4, 1)))):
-            x = torch.randn(rows, inputs, device=device).to(bf16)
-            out = torch.empty(rows, outputs, device=device, dtype=bf16)
-            cells = []
-            for cluster, depth, in_shared in options:
-                chunks = -(-inputs // (512 * cluster)) if rows > 8 else -(-inputs // (1024 * cluster))
-                loads = chunks if rows > 8 else 2 * chunks
-                if chunks * max(rows // 8, 2) > 16 or in_shared > chunks or (cluster > 4 and inputs <= 4096) or (loads % depth and depth % loads):
-                    continue
-                t = graph_us(lambda: [stationary_product(out, x, w, CLUSTER=cluster, DEPTH=depth, SHARED_CHUNKS=in_shared) for w in ws], per=copies)
-                cells.append(f"{cluster}/{depth}/{in_shared} {t:.1f}")
-            print(f"{outputs}x{inputs} {rows} rows (cluster/depth/chunks in shared memory): " + ", ".join(cells), flush=True)
 
 
 def layers():
@@ -268,7 +216,7 @@ def layers():
     table = torch.rand(2048, DIM // 2, 2, device=device)
     k = torch.zeros(8, KV_HEADS, BLOCK, DIM, device=device, dtype=bf16)
     v = torch.zeros_like(k)
-    for rows in (1, 2, 4, 8, 16, 32) if "--variants" not in sys.argv else (8, 16, 32):
+    for rows in (1, 2, 4, 8, 16, 32):
         positions, slots = torch.arange(rows, device=device, dtype=torch.int32), torch.arange(rows, device=device, dtype=torch.int32)
         h = torch.randn(rows, hidden, device=device).to(bf16)
         normed, q, delta = torch.empty_like(h), torch.empty(rows, qkv, device=device, dtype=bf16), torch.empty_like(h)
@@ -290,15 +238,6 @@ def layers():
                 product(delta, act, d)
                 norm(delta)
 
-        def stream_fused():
-            for a, b, c, d in weights:
-                stream_product(q, normed, a, epilogue=2, rope=(k, v, table, positions, slots))
-                stream_product(h, q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3)
-                norm(None)
-                stream_product(act, normed, c, epilogue=1)
-                stream_product(h, act, d, epilogue=3)
-                norm(None)
-
         def library():
             for a, b, c, d in weights:
                 torch.mm(normed, a.T, out=q)
@@ -313,15 +252,18 @@ def layers():
                 vector_product(act, h, c, norm=g, epilogue=1)
                 vector_product(h, act, d, epilogue=3)
 
-        def stationary(ahead, **options):
+        def stationary(attention=()):
             for i, (a, b, c, d) in enumerate(weights):
-                stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots), **options)
-                stationary_product(h, q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True), ahead=ahead, **options)
-                stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False), ahead=ahead, **options)
-                stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False), ahead=ahead, **options)
+                stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots))
+                if attention:
+                    decode.run(attention[i])
+                stationary_product(h, attention[i]["out"] if attention else q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True))
+                stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False))
+                stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False))
 
+        sequences = [decode.make([1088] * rows, KV_HEADS, HEADS // KV_HEADS, DIM, BLOCK) for _ in range(count)]
         row = []
-        for name, run, most in (*((f"stationary, {ahead >> 10} KB ahead", lambda ahead=ahead: stationary(ahead), 32 if HOPPER else 0) for ahead in (0, 16384)), *((f"stationary, depth {depth}, {kept} chunks in shared", lambda depth=depth, kept=kept: stationary(16384, DEPTH=depth, SHARED_CHUNKS=kept), 32 if rows == 32 else 0) for depth, kept in ((4, 0), (4, 1))), ("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 8 if HOPPER else 32), ("stream, fused", stream_fused, 8 if HOPPER else 0), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
+        for name, run, most in (("stationary", stationary, 32 if HOPPER else 0), ("stationary, with attention at 1088", lambda: stationary(sequences), 32 if HOPPER else 0), ("skinny", lambda: plain(skinny_product), 16), ("stream", lambda: plain(stream_product), 0 if HOPPER else 32), ("vector", lambda: plain(vector_product), 4), ("vector, fused", fused, 4)):
             if rows <= most and chosen(name):
                 h.normal_()
                 synchronize()
@@ -335,10 +277,7 @@ correctness()
 print(f"checked in {time.time() - start:.0f} s")
 if "--time" in sys.argv and not failed:
     compile_as_shipped()
-    if "--variants" in sys.argv:
-        variants()
-    else:
-        products()
+    products()
     layers()
     print(f"{time.time() - start:.0f} s in all")
 finish()

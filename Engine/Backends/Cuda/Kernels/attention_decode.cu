@@ -31,10 +31,6 @@
 #define MERGED_AT_ONCE (HEAD_DIM > 128 ? 2 : 8)   // parts whose loads are sent together
 #define HIGH_ROWS (GROUP > 8)
 
-// How this kernel runs into its neighbours: AttentionOverlap in C#.
-#define NEXT_MAY_START 1                         // the next one may start at once
-#define BESIDE_PREVIOUS 2                        // the one before is attention of the same step's prompts: it lets this one start when all before it is done
-
 // What a head's sink takes of the softmax: a score that has no value behind it.
 #if SINKS
 #define SINK_SHARE(row, best) exp2_fast(to_float(sinks[compute.head * GROUP + (row)]) * LOG2E - (best))
@@ -44,6 +40,11 @@
 
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
+
+__device__ __forceinline__ void touch(const void *p)
+{
+    asm volatile("prefetch.global.L1 [%0];" :: "l"(p));
+}
 
 struct Cursor
 {
@@ -100,7 +101,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int overlap
+    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart
 #if SOFT_CAP || SINKS
     , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
@@ -108,7 +109,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 {
     // A kernel that comes early where few sequences leave room reads its weights ahead. Otherwise its CTAs would crowd where
     // attention ends first, and equal shares would no longer take equal time.
-    if (overlap == NEXT_MAY_START)
+    if (nextMayStart)
         allow_next();
     extern __shared__ __align__(16) elem shared[];
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
@@ -137,15 +138,18 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 
     Cursor compute;
     {
-        int low = 0, high = items;      // the item that holds tile `begin`
-        while (high - low > 1)
+        // The item that holds tile `begin`. The lanes look at 32 at once, and at what the item found will need: every load that waits for another
+        // costs as much as a tile.
+        int low = 0, high = items;
+        do
         {
-            int middle = (low + high) >> 1;
-            if (tileStarts[middle] * kvHeads <= begin)
-                low = middle;
-            else
-                high = middle;
-        }
+            const int step = (high - low + 31) / 32, at = low + lane * step;
+            const int before = at < high ? tileStarts[at] : 0, sequence = at < high ? workSequences[at] : 0;
+            touch(contexts + sequence);
+            touch(queryStarts + sequence);
+            low += step * (__popc(__ballot_sync(0xffffffffu, at < high && before * kvHeads <= begin)) - 1);
+            high = min(high, low + step);
+        } while (high - low > 1);
         compute.item = low;
         load_item(compute, work);
         int inside = begin - tileStarts[low] * kvHeads;
@@ -198,8 +202,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
 #pragma unroll 1
     for (; issued < STAGES - 1 && (toLoad == 0 || load_start() + TILE < load.context); issued++)
         issue();
-    if (overlap != BESIDE_PREVIOUS)
-        wait_for_previous();
+    wait_for_previous();
 #pragma unroll 1
     for (; issued < STAGES - 1; issued++)
         issue();
@@ -468,7 +471,4 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         advance(compute, work, items, kvHeads);
     }
     wait_copies<0>();
-    // What follows needs both: it waits for this kernel alone.
-    if (overlap == BESIDE_PREVIOUS)
-        wait_for_previous();
 }

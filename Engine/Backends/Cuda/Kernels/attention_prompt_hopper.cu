@@ -66,9 +66,8 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
 #endif
     )
 {
-    // In this order: decode attention, which may follow, does not wait for what is before this kernel.
-    wait_for_previous();
     allow_next();
+    wait_for_previous();
     extern __shared__ __align__(1024) unsigned char raw[];
     const u32 base = (shared_address(raw) + 1023) & ~1023u;
     const u32 queryBase = base, keyBase = base + 2 * QUERY_BYTES, valueBase = keyBase + 2 * KEY_BYTES;

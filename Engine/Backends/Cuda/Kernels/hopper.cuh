@@ -93,12 +93,6 @@ __device__ __forceinline__ void tensor_copy_4d(u32 destination, const void *map,
         :: "r"(destination), "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3) : "memory");
 }
 
-__device__ __forceinline__ void tensor_copy_5d(u32 destination, const void *map, u32 barrier, int c0, int c1, int c2, int c3, int c4)
-{
-    asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6, %7}], [%2];"
-        :: "r"(destination), "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4) : "memory");
-}
-
 __device__ __forceinline__ void fence_async_proxy()
 {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -164,16 +158,6 @@ __device__ __forceinline__ void wgmma_rs(float (&d)[64], u32 a0, u32 a1, u32 a2,
           "+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),
           "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate));
-}
-
-// d[64,8] (+)= a[64,16] b[16,8]; both in shared memory, the summed dimension contiguous.
-__device__ __forceinline__ void wgmma_ss(float (&d)[4], u64 a, u64 b, int accumulate)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %6, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n8k16.f32." ELEM_NAME "." ELEM_NAME "\n"
-        "{%0, %1, %2, %3}, %4, %5, p, 1, 1, 0, 0;}\n"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "l"(a), "l"(b), "r"(accumulate));
 }
 
 // d[64,256] (+)= a[64,16] b[16,256]; both in shared memory, the summed dimension contiguous.
