@@ -1,4 +1,4 @@
-// Matrix product for up to 8, 16 or 32 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
+// Matrix product for up to 32 rows, bound by reading the weights: output[rows, outputs] = input[rows, inputs] * weight[outputs, inputs]^T (+ bias).
 // In: input, weight, bias (elements). Out: elements, or float32 when floatOutput is set; EPILOGUE says what else becomes of the sums. rows <= 8 * OCTETS;
 // inputs a multiple of 8, at most CHUNKS * CHUNK * 16 * CLUSTER.
 // Grid: clusters of CLUSTER CTAs of 640 threads, all at once on the card. A cluster takes 8 weight rows at a time (a unit). Each of the first 16 warps of a
@@ -121,9 +121,10 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
     int rows, int outputs, int inputs, int floatOutput, const elem *__restrict__ normWeight, float epsilon,
     elem *__restrict__ keys, elem *__restrict__ values, const float2 *__restrict__ cosSin,
     const int *__restrict__ positions, const int *__restrict__ slots, int heads, int kvHeads,
-    const char *next, const char *nextHalf, u32 nextBytes)      // the following product's weights: what each warp asks the L2 cache for at its end, of both halves
+    const char *ahead, const char *aheadHalf, u32 aheadBytes)      // the following product's weights: what each warp asks the L2 cache for at its end, of both halves
 {
-    extern __shared__ __align__(16) unsigned char raw[];        // inputs [WARPS, SHARED_CHUNKS, PIECES, 32 lanes], partial sums [BUFFERS, OCTETS, WARPS, 32 lanes] of two, gathered ones [PLACES, OCTETS, CLUSTER, 32 lanes]
+    // inputs [WARPS, SHARED_CHUNKS, PIECES, 32 lanes] of 16 bytes, partial sums [BUFFERS, OCTETS, WARPS, 32 lanes] of two, gathered ones [PLACES, CLUSTER, 32 lanes, OCTETS] of two
+    extern __shared__ __align__(16) unsigned char raw[];
     __shared__ __align__(8) u64 barriers[2 * BUFFERS + PLACES + 1 + CLUSTER * PLACES];
 #if NORM
     __shared__ float warpSquares[WARPS][OCTETS * 8];
@@ -174,7 +175,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         };
 #if CLUSTER > 1
         constexpr u32 LaneBytes = OCTETS * 8;
-        unsigned char *const gathered = raw + INPUT_BYTES + BUFFERS * PARTIAL_BYTES;     // [PLACES, CLUSTER, 32 lanes, OCTETS] of two
+        unsigned char *const gathered = raw + INPUT_BYTES + BUFFERS * PARTIAL_BYTES;
         if (warp < WARPS + SENDERS)
         {
             for (int turn = warp - WARPS, unit = cluster + turn * clusters; unit < units; turn += SENDERS, unit += SENDERS * clusters)
@@ -322,11 +323,11 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                 loadAt[0] = weight + (u64)(row < outputs ? row : row - 1) * inputs + weightBegin;
             }
             // While the last units are put together and the next kernel starts, memory would have nothing to do.
-            if (nextBytes > 0 && lane == 0 && loadUnit >= units && loadUnit < units + clusters)
+            if (aheadBytes > 0 && lane == 0 && loadUnit >= units && loadUnit < units + clusters)
             {
-                const u64 at = (u64)(blockIdx.x * WARPS + warp) * nextBytes;
-                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(next + at), "r"(nextBytes) : "memory");
-                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(nextHalf + at), "r"(nextBytes) : "memory");
+                const u64 at = (u64)(blockIdx.x * WARPS + warp) * aheadBytes;
+                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(ahead + at), "r"(aheadBytes) : "memory");
+                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(aheadHalf + at), "r"(aheadBytes) : "memory");
             }
         }
         const int chunk = SPLIT ? i / 2 : i;
