@@ -14,6 +14,7 @@ internal sealed unsafe partial class CudaBackend
     private FusedProduct _waitingProduct;
     private FusedMatmul? _waitingKernel;
     private bool _productWaits;
+    private CudaLinearWeight? _lastWeight;
 
     /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing.</summary>
     private bool NormMayWait => Fuses && _rows <= MostFewRows;
@@ -74,7 +75,13 @@ internal sealed unsafe partial class CudaBackend
     {
         LaunchProduct();
         MatmulShape shape = new(rows, weight.Outputs, weight.Inputs, _elementType, outputType, weight.Bias != 0);
-        _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output);
+        if (_lastWeight is { } last)
+        {
+            last.Next = weight;
+        }
+
+        _lastWeight = weight;
+        _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output, Next: weight.Next);
         _waitingKernel = _matmul.Fused(shape, weight.Bias);
         _productWaits = true;
         if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor) && _waitingNorm.Weight!.Offset == 0)
@@ -103,6 +110,7 @@ internal sealed unsafe partial class CudaBackend
         }
 
         _productWaits = false;
+        _lastWeight!.Gated |= after == ProductEpilogue.SiluMul;
         kernel.Run(_waitingProduct with { After = after, Output = target, Rotary = rotary });
         return true;
     }
@@ -121,6 +129,7 @@ internal sealed unsafe partial class CudaBackend
     {
         _productWaits = false;
         _waitingNorm = default;
+        _lastWeight = null;
     }
 
     private void LaunchProduct()

@@ -26,6 +26,7 @@ internal sealed unsafe partial class CudaBackend
     public void LatentAttention(Batch batch, int layer, DeviceTensor query, LatentWeights weights, float scale, DeviceTensor output)
     {
         LaunchWaiting();
+        _lastWeight = null;
         _latent!.Attend(_arena!, _rows, layer, (CudaTensor)query, weights, scale, (CudaTensor)output);
     }
 }

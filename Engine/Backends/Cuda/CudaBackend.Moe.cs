@@ -23,6 +23,7 @@ internal sealed unsafe partial class CudaBackend
     public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output)
     {
         LaunchWaiting();
+        _lastWeight = null;
         CudaTensor source = (CudaTensor)input, target = (CudaTensor)output;
         CudaMoe moe = _moe!;
         CudaLinearWeight router = (CudaLinearWeight)weights.Router;

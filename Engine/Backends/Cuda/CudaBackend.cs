@@ -248,6 +248,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     {
         LaunchProduct();
         LaunchNormOf((CudaTensor)qkv);
+        _lastWeight = null;
         _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, sequences: _recording ? _rows : _arena!.DecodeItems, nextMayStart: _rows <= VectorMatmul.MaxRows);
     }
 

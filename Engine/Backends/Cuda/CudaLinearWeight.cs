@@ -11,6 +11,12 @@ internal sealed class CudaLinearWeight(int outputs, int inputs, DeviceBuffer mat
     /// <summary>Its products are read in float32, without the bias.</summary>
     public bool FloatOutput { get; set; }
 
+    /// <summary>The weight that was multiplied after it in the last step, with no attention between the two: it may be read ahead.</summary>
+    public CudaLinearWeight? Next { get; set; }
+
+    /// <summary>Its products are gate and up, which kernels of ours read side by side.</summary>
+    public bool Gated { get; set; }
+
     public override long ByteCount => matrix.Bytes;
 
     public override void Dispose()

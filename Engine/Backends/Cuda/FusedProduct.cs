@@ -10,5 +10,7 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <param name="Epsilon">Of the norm.</param>
 /// <param name="After">What becomes of the sums.</param>
 /// <param name="Rotary">Where keys and values go, for <see cref="ProductEpilogue.RotateAndStore"/>.</param>
+/// <param name="Next">The weight of the product that probably comes next, or null.</param>
 internal readonly record struct FusedProduct(
-    MatmulShape Shape, nint Input, nint Weight, nint Bias, nint Output, nint NormWeight = 0, float Epsilon = 0, ProductEpilogue After = ProductEpilogue.Store, RotaryTarget Rotary = default);
+    MatmulShape Shape, nint Input, nint Weight, nint Bias, nint Output, nint NormWeight = 0, float Epsilon = 0, ProductEpilogue After = ProductEpilogue.Store, RotaryTarget Rotary = default,
+    CudaLinearWeight? Next = null);

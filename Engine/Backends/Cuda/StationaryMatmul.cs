@@ -4,7 +4,7 @@ namespace Fastgen.Engine.Backends.Cuda;
 
 /// <summary>Products of up to 32 rows on Hopper: the inputs stay in registers, the weights pass through once, and norm, activation, rotation and sums are done in passing.</summary>
 /// <remarks>A group of CTAs (cluster) holds all inputs of all rows between them, so no output is cut apart and nothing is put together in memory.</remarks>
-internal sealed class StationaryMatmul(CudaDevice device, KernelCompiler compiler, int headDim) : FusedMatmul(headDim)
+internal sealed unsafe class StationaryMatmul(CudaDevice device, KernelCompiler compiler, int headDim) : FusedMatmul(headDim)
 {
     /// <summary>Most rows: the inputs of more do not fit the registers of a cluster.</summary>
     public const int MaxRows = 32;
@@ -14,6 +14,10 @@ internal sealed class StationaryMatmul(CudaDevice device, KernelCompiler compile
     private const int MaxCluster = 8;
     private const int Buffers = 4;
     private const int Places = 4;
+
+    // Of the next product's weights, what each CTA asks the L2 cache for at its end. On an H200 the products of a decode layer of Mistral-7B take 1.5 µs less with 8 rows
+    // and 4.5 less with 16; twice as much gives the same. With attention between the layers no difference was seen.
+    private const int BytesAhead = 16 * 1024;
 
     private readonly Dictionary<(Layout Layout, bool Fp16, bool Norm, ProductEpilogue After), (CudaModule Module, CudaKernel Kernel, int Clusters)> _kernels = [];
 
@@ -36,10 +40,18 @@ internal sealed class StationaryMatmul(CudaDevice device, KernelCompiler compile
         FusedProduct p = product;
         MatmulShape shape = p.Shape;
         (CudaKernel kernel, Layout layout, int clusters) = Kernel(shape, p.NormWeight != 0, p.After);
-        int units = (((shape.Outputs + 1) / 2) + 3) / 4;
-        kernel.Launch(device.Stream, Math.Min(units, clusters) * layout.Cluster, 1, Threads,
+        int units = (((shape.Outputs + 1) / 2) + 3) / 4, grid = Math.Min(units, clusters) * layout.Cluster;
+        nint next = 0, half = 0;
+        if (p.Next is { } following && following.ByteCount >= (long)grid * BytesAhead)
+        {
+            next = following.Matrix;
+            half = next + (nint)(following.Gated ? following.ByteCount / 2 : (long)grid * BytesAhead / 2);
+        }
+
+        kernel.Launch(device.Stream, grid, 1, Threads,
             p.Output, p.Input, p.Weight, shape.Bias ? p.Bias : 0, shape.Rows, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0, p.NormWeight, p.Epsilon,
-            p.Rotary.Keys, p.Rotary.Values, p.Rotary.CosSin, p.Rotary.Positions, p.Rotary.Slots, p.Rotary.Heads, p.Rotary.KeyValueHeads);
+            p.Rotary.Keys, p.Rotary.Values, p.Rotary.CosSin, p.Rotary.Positions, p.Rotary.Slots, p.Rotary.Heads, p.Rotary.KeyValueHeads,
+            next, half, next == 0 ? 0 : BytesAhead / (2 * Warps));
     }
 
     /// <summary>What is added to the residual stream is not normed; all else of a decode step is.</summary>

@@ -48,8 +48,8 @@ def vector_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **def
 STATIONARY_WARPS = 16
 
 
-def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, **defines):
-    """The division of the inputs is that of StationaryMatmul.Layout."""
+def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, then=None, ahead=16384, **defines):
+    """then: the weight that comes next, and whether its rows are read in halves; ahead: how much of it a CTA asks for. The division is StationaryMatmul.Layout's."""
     rows, (outputs, inputs) = x.shape[0], w.shape
     octets = 1 if rows <= 8 else 2 if rows <= 16 else 4
     chunk, pieces, most = (64, 2, 8) if octets == 1 else (32, octets, 8 if octets == 2 else 4)
@@ -64,8 +64,13 @@ def stationary_product(out, x, w, bias=None, norm=None, epilogue=0, rope=None, *
     shared = in_shared * pieces * STATIONARY_WARPS * 512 + (4 * octets * STATIONARY_WARPS + (4 * octets * cluster if cluster > 1 else 0)) * 256
     units = -(-(-(-outputs // 2)) // 4)
     keys, values, table, positions, slots = rope or (None,) * 5
-    k((min(units, k.active_clusters(cluster, 640, shared)) * cluster,), 640,
-      (out, x, w, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, norm, 1e-5, keys, values, table, positions, slots, HEADS, KV_HEADS), shared)
+    grid = min(units, k.active_clusters(cluster, 640, shared)) * cluster
+    following = half = None
+    if then is not None and ahead:
+        address = then[0].data_ptr()
+        following, half = ctypes.c_uint64(address), ctypes.c_uint64(address + (then[0].numel() if then[1] else grid * ahead // 2))
+    k((grid,), 640, (out, x, w, bias, rows, outputs, inputs, 1 if out.dtype == torch.float32 else 0, norm, 1e-5, keys, values, table, positions, slots, HEADS, KV_HEADS,
+      following, half, ahead // (2 * STATIONARY_WARPS) if following else 0), shared)
 
 
 def skinny_product(out, x, w, bias=None):
@@ -252,9 +257,9 @@ def layers():
                 stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots))
                 if attention:
                     decode.run(attention[i])
-                stationary_product(h, attention[i]["out"] if attention else q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3)
-                stationary_product(act, h, c, norm=g, epilogue=1)
-                stationary_product(h, act, d, epilogue=3)
+                stationary_product(h, attention[i]["out"] if attention else q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True))
+                stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False))
+                stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False))
 
         sequences = [decode.make([1088] * rows, KV_HEADS, HEADS // KV_HEADS, DIM, BLOCK) for _ in range(count)]
         row = []

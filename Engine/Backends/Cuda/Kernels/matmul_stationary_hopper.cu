@@ -120,7 +120,8 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
     void *output, const elem *input, const elem *__restrict__ weight, const elem *__restrict__ bias,
     int rows, int outputs, int inputs, int floatOutput, const elem *__restrict__ normWeight, float epsilon,
     elem *__restrict__ keys, elem *__restrict__ values, const float2 *__restrict__ cosSin,
-    const int *__restrict__ positions, const int *__restrict__ slots, int heads, int kvHeads)
+    const int *__restrict__ positions, const int *__restrict__ slots, int heads, int kvHeads,
+    const char *ahead, const char *aheadHalf, u32 aheadBytes)      // the following product's weights: what each warp asks the L2 cache for at its end, of both halves
 {
     // inputs [WARPS, SHARED_CHUNKS, PIECES, 32 lanes] of 16 bytes, partial sums [BUFFERS, OCTETS, WARPS, 32 lanes] of two, gathered ones [PLACES, CLUSTER, 32 lanes, OCTETS] of two
     extern __shared__ __align__(16) unsigned char raw[];
@@ -320,6 +321,13 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
             {
                 const int row = row_of(pair, group & 1, outputs);
                 loadAt[0] = weight + (u64)(row < outputs ? row : row - 1) * inputs + weightBegin;
+            }
+            // While the last units are put together and the next kernel starts, memory would have nothing to do.
+            if (aheadBytes > 0 && lane == 0 && loadUnit >= units && loadUnit < units + clusters)
+            {
+                const u64 at = (u64)(blockIdx.x * WARPS + warp) * aheadBytes;
+                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(ahead + at), "r"(aheadBytes) : "memory");
+                asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" :: "l"(aheadHalf + at), "r"(aheadBytes) : "memory");
             }
         }
         const int chunk = SPLIT ? i / 2 : i;
