@@ -1,9 +1,9 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <content>
-/// A product waits until the next operation is known, so that one kernel can do both; in steps of few rows a norm waits for the product
-/// that reads it. What was done in passing leaves the tensor between the two unwritten, so a product's
-/// output may be read either by the operation right after it or by others, not by both; the output of a norm may be read by any.
+/// A product waits until the next operation is known, so that one kernel can do both; in steps of few rows a norm waits for the product that
+/// reads it. What was done in passing leaves the tensor between the two unwritten, so a product's output may be read either by the operation
+/// right after it or by others, not by both; the output of a norm may be read by any.
 /// </content>
 internal sealed unsafe partial class CudaBackend
 {
@@ -17,9 +17,7 @@ internal sealed unsafe partial class CudaBackend
     private CudaLinearWeight? _lastWeight;
 
     /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing.</summary>
-    private bool NormMayWait => Fuses && _rows <= MostFewRows;
-
-    private int MostFewRows => StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows;
+    private bool NormMayWait => Fuses && _rows <= (StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows);
 
     /// <summary>A norm that is launched when something else than a product that takes norms reads its output.</summary>
     private readonly record struct WaitingNorm(CudaTensor? Hidden, CudaTensor? Weight, float Epsilon, CudaTensor? Output);

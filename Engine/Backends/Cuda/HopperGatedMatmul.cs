@@ -18,7 +18,7 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
     private const int StageBytes = (128 + 256) * TileInputs * 2;
     private const int SharedBytes = (Stages * (StageBytes + 16)) + (128 * TileColumns * 2) + 1024;
 
-    private readonly Dictionary<bool, (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly KernelForms<bool> _kernels = new(device, compiler, "matmul_gated_hopper");
     private readonly Dictionary<(nint Weight, int Outputs, int Inputs), nint> _weightMaps = [];
 
     public override string Name => "gated9";
@@ -50,11 +50,7 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
 
     public override void Dispose()
     {
-        foreach ((CudaModule module, _) in _kernels.Values)
-        {
-            module.Dispose();
-        }
-
+        _kernels.Dispose();
         foreach (nint map in _weightMaps.Values)
         {
             NativeMemory.AlignedFree((void*)map);
@@ -66,22 +62,15 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
         if (!_weightMaps.TryGetValue((p.Weight, p.Shape.Outputs, p.Shape.Inputs), out nint map))
         {
             map = (nint)NativeMemory.AlignedAlloc(TensorMap.Bytes, 64);
-            MapHalves((void*)map, p.Weight, p.Shape, TileColumns / 16);
+            // A copy brings eight rows of gates, the eight that belong to them, and so on, 64 inputs of each.
+            ulong inputs = (ulong)p.Shape.Inputs, half = (ulong)p.Shape.Outputs / 2, row = inputs * 2;
+            TensorMap.Encode((void*)map, p.Weight, p.Shape.ElementType == CublasLt.Real16F, [inputs, 8, 2, half / 8], [row, half * row, 8 * row], [TileInputs, 8, 2, TileColumns / 16]);
             _weightMaps[(p.Weight, p.Shape.Outputs, p.Shape.Inputs)] = map;
         }
 
         return (void*)map;
     }
 
-    private CudaKernel Kernel(bool fp16)
-    {
-        if (!_kernels.TryGetValue(fp16, out (CudaModule Module, CudaKernel Kernel) found))
-        {
-            CudaModule module = new(device, compiler.Compile("matmul_gated_hopper.cu", $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
-            found = (module, module.Kernel("matmul_gated_hopper", SharedBytes, overlaps: true));
-            _kernels[fp16] = found;
-        }
-
-        return found.Kernel;
-    }
+    private CudaKernel Kernel(bool fp16) =>
+        _kernels.TryGet(fp16, out CudaKernel kernel) ? kernel : _kernels.Add(fp16, SharedBytes, $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}");
 }

@@ -1,6 +1,6 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>What a kernel does with the sums of a product; the values are EPILOGUE of matvec.cu and matmul_stationary_hopper.cu.</summary>
+/// <summary>What a kernel does with the sums of a product; the values are EPILOGUE of fused_product.cuh.</summary>
 internal enum ProductEpilogue
 {
     /// <summary>Writes them, [rows, outputs].</summary>

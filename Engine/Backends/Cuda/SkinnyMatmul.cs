@@ -11,7 +11,7 @@ internal sealed class SkinnyMatmul(CudaDevice device, KernelCompiler compiler) :
     private const int Threads = 256;
     private const int RowsPerTile = 8;
 
-    private readonly Dictionary<(bool Fp16, int Tiles), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly KernelForms<(bool Fp16, int Tiles)> _kernels = new(device, compiler, "matmul_skinny");
 
     public override string Name => "skinny";
 
@@ -24,23 +24,8 @@ internal sealed class SkinnyMatmul(CudaDevice device, KernelCompiler compiler) :
             output, input, weight, shape.Bias ? bias : 0, shape.Rows, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0);
     }
 
-    public override void Dispose()
-    {
-        foreach ((CudaModule module, _) in _kernels.Values)
-        {
-            module.Dispose();
-        }
-    }
+    public override void Dispose() => _kernels.Dispose();
 
-    private CudaKernel Kernel(bool fp16, int tiles)
-    {
-        if (!_kernels.TryGetValue((fp16, tiles), out (CudaModule Module, CudaKernel Kernel) found))
-        {
-            CudaModule module = new(device, compiler.Compile("matmul_skinny.cu", $"TOKEN_TILES={tiles}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
-            found = (module, module.Kernel("matmul_skinny", overlaps: true));
-            _kernels[(fp16, tiles)] = found;
-        }
-
-        return found.Kernel;
-    }
+    private CudaKernel Kernel(bool fp16, int tiles) =>
+        _kernels.TryGet((fp16, tiles), out CudaKernel kernel) ? kernel : _kernels.Add((fp16, tiles), 0, $"TOKEN_TILES={tiles}", $"ELEM_FP16={(fp16 ? 1 : 0)}");
 }

@@ -19,7 +19,8 @@ internal sealed unsafe class StationaryMatmul(CudaDevice device, KernelCompiler 
     // and 4.5 less with 16; twice as much gives the same. With attention between the layers no difference was seen.
     private const int BytesAhead = 16 * 1024;
 
-    private readonly Dictionary<(Layout Layout, bool Fp16, bool Norm, ProductEpilogue After), (CudaModule Module, CudaKernel Kernel, int Clusters)> _kernels = [];
+    private readonly KernelForms<Form> _kernels = new(device, compiler, "matmul_stationary_hopper");
+    private readonly Dictionary<Form, int> _clusters = [];
 
     public override string Name => "stationary9";
 
@@ -57,28 +58,21 @@ internal sealed unsafe class StationaryMatmul(CudaDevice device, KernelCompiler 
     /// <summary>What is added to the residual stream is not normed; all else of a decode step is.</summary>
     public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape, norm: after != ProductEpilogue.Add, after);
 
-    public override void Dispose()
-    {
-        foreach ((CudaModule module, _, _) in _kernels.Values)
-        {
-            module.Dispose();
-        }
-    }
+    public override void Dispose() => _kernels.Dispose();
 
     private (CudaKernel Kernel, Layout Layout, int Clusters) Kernel(in MatmulShape shape, bool norm, ProductEpilogue after)
     {
         bool fp16 = shape.ElementType == CublasLt.Real16F;
         Layout layout = Layout.For(shape.Rows, shape.Inputs)!.Value;
-        if (!_kernels.TryGetValue((layout, fp16, norm, after), out (CudaModule Module, CudaKernel Kernel, int Clusters) found))
+        Form form = new(layout, fp16, norm, after);
+        if (!_kernels.TryGet(form, out CudaKernel kernel))
         {
-            CudaModule module = new(device, compiler.Compile("matmul_stationary_hopper.cu", [.. layout.Definitions, $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
-                $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"]));
-            CudaKernel kernel = module.Kernel("matmul_stationary_hopper", layout.SharedBytes, overlaps: true);
-            found = (module, kernel, kernel.ActiveClusters(layout.Cluster, Threads));
-            _kernels[(layout, fp16, norm, after)] = found;
+            kernel = _kernels.Add(form, layout.SharedBytes, [.. layout.Definitions, $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
+                $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"]);
+            _clusters[form] = kernel.ActiveClusters(layout.Cluster, Threads);
         }
 
-        return (found.Kernel, layout, found.Clusters);
+        return (kernel, layout, _clusters[form]);
     }
 
     /// <summary>How the inputs are divided; the names are the kernel's.</summary>
@@ -132,4 +126,6 @@ internal sealed unsafe class StationaryMatmul(CudaDevice device, KernelCompiler 
             return depth;
         }
     }
+
+    private readonly record struct Form(Layout Layout, bool Fp16, bool Norm, ProductEpilogue After);
 }

@@ -16,15 +16,14 @@ internal sealed class StreamMatmul : OwnMatmul
     private const int MaxTiles = 16384;
 
     private readonly CudaDevice _device;
-    private readonly KernelCompiler _compiler;
     private readonly DeviceBuffer _parts;
     private readonly DeviceBuffer _arrivals;
-    private readonly Dictionary<(bool Fp16, int Tiles), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly KernelForms<(bool Fp16, int Tiles)> _kernels;
 
     public StreamMatmul(CudaDevice device, KernelCompiler compiler)
     {
         _device = device;
-        _compiler = compiler;
+        _kernels = new KernelForms<(bool Fp16, int Tiles)>(device, compiler, "matmul_stream");
         _parts = new DeviceBuffer(device, (long)device.Multiprocessors * 2 * TileOutputs * MaxRows * sizeof(float), "partial results of matrix products");
         _arrivals = new DeviceBuffer(device, MaxTiles * sizeof(int), "counters of matrix products");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
@@ -47,25 +46,14 @@ internal sealed class StreamMatmul : OwnMatmul
     {
         _parts.Dispose();
         _arrivals.Dispose();
-        foreach ((CudaModule module, _) in _kernels.Values)
-        {
-            module.Dispose();
-        }
+        _kernels.Dispose();
     }
 
     private static int Tiles(int rows) => rows <= RowsPerTile ? 1 : rows <= 2 * RowsPerTile ? 2 : 4;
 
     private static int SharedBytes(int tiles) => Stages * ((TileOutputs * TileInputs * 2) + (RowsPerTile * tiles * InputRowBytes));
 
-    private CudaKernel Kernel(bool fp16, int tiles)
-    {
-        if (!_kernels.TryGetValue((fp16, tiles), out (CudaModule Module, CudaKernel Kernel) found))
-        {
-            CudaModule module = new(_device, _compiler.Compile("matmul_stream.cu", $"TOKEN_TILES={tiles}", $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
-            found = (module, module.Kernel("matmul_stream", SharedBytes(tiles), overlaps: true));
-            _kernels[(fp16, tiles)] = found;
-        }
-
-        return found.Kernel;
-    }
+    private CudaKernel Kernel(bool fp16, int tiles) =>
+        _kernels.TryGet((fp16, tiles), out CudaKernel kernel) ? kernel
+        : _kernels.Add((fp16, tiles), SharedBytes(tiles), $"TOKEN_TILES={tiles}", $"STAGES={Stages}", $"ELEM_FP16={(fp16 ? 1 : 0)}");
 }

@@ -12,7 +12,7 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     private const int Threads = 256;
     private const int Warps = 8;
 
-    private readonly Dictionary<(bool Fp16, int Rows, bool Norm, ProductEpilogue After, int SharedBytes), (CudaModule Module, CudaKernel Kernel)> _kernels = [];
+    private readonly KernelForms<(bool Fp16, int Rows, bool Norm, ProductEpilogue After, int SharedBytes)> _kernels = new(device, compiler, "matvec");
 
     public override string Name => "vector";
 
@@ -36,13 +36,7 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     /// <summary>What is added to the residual stream is not normed; all else of a decode step is.</summary>
     public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape, norm: after != ProductEpilogue.Add, after);
 
-    public override void Dispose()
-    {
-        foreach ((CudaModule module, _) in _kernels.Values)
-        {
-            module.Dispose();
-        }
-    }
+    public override void Dispose() => _kernels.Dispose();
 
     private static int SharedBytes(MatmulShape shape) => shape.Rows * shape.Inputs * 2;
 
@@ -53,14 +47,8 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     {
         bool fp16 = shape.ElementType == CublasLt.Real16F;
         int shared = SharedBytes(shape);
-        if (!_kernels.TryGetValue((fp16, shape.Rows, norm, after, shared), out (CudaModule Module, CudaKernel Kernel) found))
-        {
-            CudaModule module = new(device, compiler.Compile("matvec.cu", $"ROWS={shape.Rows}", $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
-                $"CTAS={Ctas}", $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}"));
-            found = (module, module.Kernel("matvec", shared, overlaps: true));
-            _kernels[(fp16, shape.Rows, norm, after, shared)] = found;
-        }
-
-        return found.Kernel;
+        return _kernels.TryGet((fp16, shape.Rows, norm, after, shared), out CudaKernel kernel) ? kernel
+            : _kernels.Add((fp16, shape.Rows, norm, after, shared), shared, $"ROWS={shape.Rows}", $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
+                $"CTAS={Ctas}", $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}");
     }
 }

@@ -9,6 +9,12 @@ def stages_of(dim):
     return 2 if dim > 128 else 3 if dim > 96 else 4
 
 
+def grid_of(items):
+    """CudaAttention.DecodeGrid: shares that end where heads do, if that costs few CTAs."""
+    most = MULTIPROCESSORS * 2
+    return next((g for g in range(most, most - most // 16, -1) if items % g == 0 or g % items == 0), most)
+
+
 def make(contexts, kv_heads, group, dim, block, window=0):
     heads, n = kv_heads * group, len(contexts)
     counts = [-(-c // block) for c in contexts]
@@ -24,17 +30,17 @@ def make(contexts, kv_heads, group, dim, block, window=0):
     c["v"] = torch.randn_like(c["k"])
     tiles = [(x + 63) // 64 - (max(0, x - window) if window else 0) // 64 for x in contexts]
     c["arrays"] = [table.to(device), ints(list(range(n + 1))), ints(contexts), ints(list(range(n))), ints([0] + torch.tensor(tiles).cumsum(0).tolist()), ints([n])]
-    c["stride"], c["grid"] = ints([table.shape[1]]), MULTIPROCESSORS * 2
+    c["stride"], c["grid"] = ints([table.shape[1]]), grid_of(n * kv_heads)
     c["parts"] = torch.full((c["grid"] * 2 * (-(-group * (dim + 2) // 4) * 4),), float("nan"), device=device)
     c["arrivals"] = torch.zeros(n * kv_heads, dtype=torch.int32, device=device)
     c["out"] = torch.full((n, heads * dim), float("nan"), device=device, dtype=torch.bfloat16)
     return c
 
 
-def run(c, next_may_start=0, grid=None, **variant):
+def run(c, **variant):
     dim, group = c["dim"], c["group"]
     k = kernel("attention_decode.cu", "attention_decode", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], **variant)
-    k((grid or c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), next_may_start),
+    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0),
       4 * stages_of(dim) * 2 * 16 * (dim + 8) * 2 + 4 * group * (dim + 2) * 4)
 
 

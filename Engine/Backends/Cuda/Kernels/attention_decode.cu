@@ -41,11 +41,6 @@
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
 
-__device__ __forceinline__ void touch(const void *p)
-{
-    asm volatile("prefetch.global.L1 [%0];" :: "l"(p));
-}
-
 struct Cursor
 {
     int item;       // sequence of the work list
@@ -145,8 +140,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         {
             const int step = (high - low + 31) / 32, at = low + lane * step;
             const int before = at < high ? tileStarts[at] : 0, sequence = at < high ? workSequences[at] : 0;
-            touch(contexts + sequence);
-            touch(queryStarts + sequence);
+            prefetch(contexts + sequence);
+            prefetch(queryStarts + sequence);
             low += step * (__popc(__ballot_sync(0xffffffffu, at < high && before * kvHeads <= begin)) - 1);
             high = min(high, low + step);
         } while (high - low > 1);

@@ -5,13 +5,7 @@
 // Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
 #include "primitives.cuh"
 #include "activations.cuh"
-
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
-#endif
+#include "kv_cache.cuh"
 
 __device__ __forceinline__ float block_sum(float x)
 {
@@ -185,8 +179,7 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
     elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
     const int half = rotaryDim / 2;
     const float2 *table = cosSin + (u64)positions[token] * half;
-    const int slot = slots[token];
-    const u64 slotBase = ((u64)(slot / BLOCK_SIZE) * kvHeads * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM;
+    const u64 slotBase = cache_offset(slots[token], 0, kvHeads);
     if (half % 8 == 0)
         rotate_and_store<8>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim);
     else

@@ -5,6 +5,7 @@
 // Test: tests/Engine.GpuTests/OwnMatmulTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
+#include "activations.cuh"
 
 #ifndef STAGES
 #define STAGES 4
@@ -139,8 +140,8 @@ extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1) m
 #pragma unroll
                 for (int half = 0; half < 2; half++)
                 {
-                    const float g0 = sums[8 * j + 2 * half], g1 = sums[8 * j + 2 * half + 1];
-                    packed[2 * j + half] = pack2(__fdividef(g0, 1.f + __expf(-g0)) * sums[8 * j + 4 + 2 * half], __fdividef(g1, 1.f + __expf(-g1)) * sums[8 * j + 5 + 2 * half]);
+                    const float *gate = sums + 8 * j + 2 * half, *up = gate + 4;
+                    packed[2 * j + half] = pack2(gated<SILU>(gate[0], up[0], 0.f, 0.f), gated<SILU>(gate[1], up[1], 0.f, 0.f));
                 }
             const int inRow = (lane & 7) + ((lane >> 3) & 1) * 8;
 #pragma unroll

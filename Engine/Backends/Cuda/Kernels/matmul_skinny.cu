@@ -14,13 +14,6 @@
 #define STEP 32                                  // inputs that a warp takes at a time: 64 bytes of each of 16 weight rows
 #define SPAN (WARPS * UNROLL * STEP)
 
-__device__ __forceinline__ uint4 load_streaming(const elem *p)
-{
-    uint4 v;
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
-    return v;
-}
-
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) matmul_skinny(
     void *__restrict__ output, const elem *__restrict__ input, const elem *__restrict__ weight, const elem *__restrict__ bias,
     int rows, int outputs, int inputs, int floatOutput)

@@ -8,6 +8,7 @@
 // Test: tests/Engine.GpuTests/OwnMatmulTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
+#include "fused_product.cuh"
 
 #ifndef OCTETS
 #define OCTETS 1                                 // groups of 8 rows
@@ -23,20 +24,6 @@
 #endif
 #ifndef DEPTH
 #define DEPTH 8                                  // loads of a warp on their way, 512 bytes each: 64 KB of a multiprocessor
-#endif
-// As in matvec.cu. 0: input as it is. 1: input is the residual stream, which each cluster normalises for itself (RMSNorm).
-#ifndef NORM
-#define NORM 0
-#endif
-// 0: store. 1: silu(gate) * up, output [rows, outputs / 2]. 2: rotate queries and keys, store keys and values to the cache. 3: add to output.
-#ifndef EPILOGUE
-#define EPILOGUE 0
-#endif
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
 #endif
 
 // Tensor cores take 16 rows and 8 weight rows. With up to 8 rows, a load brings 128 bytes of 4 weight rows: the lower 8 rows of the operand are the
@@ -99,6 +86,16 @@ __device__ __forceinline__ void send(u32 address, u32 barrier, float v)
     asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32 [%0], %2, [%1];" :: "r"(address), "r"(barrier), "f"(v) : "memory");
 }
 
+// Until the barriers of all CTAs of the cluster are there.
+__device__ __forceinline__ void wait_for_barriers()
+{
+#if CLUSTER > 1
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#else
+    __syncthreads();
+#endif
+}
+
 // The two weight rows of a pair.
 __device__ __forceinline__ int row_of(int pair, int second, int outputs)
 {
@@ -153,11 +150,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
     if (warp >= WARPS)
     {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" :: "n"(REDUCER_REGISTERS));
-#if CLUSTER > 1
-        asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-#else
-        __syncthreads();
-#endif
+        wait_for_barriers();
         wait_for_previous();
         // What the warps of this CTA have of a unit, of 8 rows.
         auto sums_of = [&](int buffer, int octet) {
@@ -250,7 +243,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                     continue;
                 sum.x += shiftLow, sum.y += shiftHigh;
 #if EPILOGUE == 1
-                reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + pair] = from_float(__fdividef(sum.x, 1.f + __expf(-sum.x)) * sum.y);
+                reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + pair] = from_float(gated<SILU>(sum.x, sum.y, 0.f, 0.f));
 #elif EPILOGUE == 2
                 elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs + low;
                 if (head >= heads)
@@ -299,8 +292,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
     // This warp's part of the inputs, the same in every row of weights and inputs.
     const int part = (int)rank * WARPS + warp, begin = part * CHUNKS * CHUNK;
     const int weightBegin = begin + (SPLIT ? lane & 7 : quarter) * 8, weightPair = SPLIT ? lane >> 3 : group >> 1;
-    auto chunks_from = [&](int k) { return k < inputs ? min(CHUNKS, (inputs - k + CHUNK - 1) / CHUNK) : 0; };
-    const int weightChunks = chunks_from(weightBegin);
+    const int weightChunks = weightBegin < inputs ? min(CHUNKS, (inputs - weightBegin + CHUNK - 1) / CHUNK) : 0;
     uint4 ring[DEPTH];
     int loadUnit = cluster - clusters, loadable = 0;            // chunks
     const elem *loadAt[SPLIT ? 2 : 1];
@@ -338,13 +330,9 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         ring[i] = load(i % LOADS);
 #if NORM
     if (lane < CHUNKS * CHUNK / 64 && begin + lane * 64 < inputs)
-        asm volatile("prefetch.global.L1 [%0];" :: "l"(normWeight + begin + lane * 64));
+        prefetch(normWeight + begin + lane * 64);
 #endif
-#if CLUSTER > 1
-    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
-#else
-    __syncthreads();
-#endif
+    wait_for_barriers();
     wait_for_previous();
     allow_next();
 
@@ -357,9 +345,10 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         else
             kept[c < SHARED_CHUNKS ? 0 : c - SHARED_CHUNKS][p] = v;
     };
-    // Of the row and the inputs of a piece.
+    // Where a piece begins, and what the input has there.
+    auto place_of = [&](int c, int p) { return begin + ((SPLIT ? p * 4 : 0) + quarter) * 8 + c * CHUNK; };
     auto input_of = [&](int c, int p) {
-        const int row = SPLIT ? group : p * 8 + group, k = begin + ((SPLIT ? p * 4 : 0) + quarter) * 8 + c * CHUNK;
+        const int row = SPLIT ? group : p * 8 + group, k = place_of(c, p);
         return row < rows && k < inputs ? *reinterpret_cast<const uint4 *>(input + (u64)row * inputs + k) : make_uint4(0, 0, 0, 0);
     };
 #if !NORM || !TWICE
@@ -429,7 +418,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
 #pragma unroll
             for (int p = 0; p < PIECES; p++)
             {
-                const int k = begin + ((SPLIT ? p * 4 : 0) + quarter) * 8 + c * CHUNK;
+                const int k = place_of(c, p);
                 if (SPLIT || p == 0)
                     g = k < inputs ? *reinterpret_cast<const uint4 *>(normWeight + k) : make_uint4(0, 0, 0, 0);
                 const uint4 v = TWICE ? input_of(c, p) : x(c, p);

@@ -4,23 +4,10 @@
 // Source: register ring of loads that never runs dry; the weights' first loads are sent before the kernel before has ended.
 // Test: tests/Engine.GpuTests/OwnMatmulTests.cs
 #include "primitives.cuh"
+#include "fused_product.cuh"
 
 #ifndef ROWS
 #define ROWS 1
-#endif
-// 0: input as it is. 1: input is the residual stream, which each CTA normalises for itself (RMSNorm).
-#ifndef NORM
-#define NORM 0
-#endif
-// 0: store. 1: silu(gate) * up, output [ROWS, outputs / 2]. 2: rotate queries and keys, store keys and values to the cache. 3: add to output.
-#ifndef EPILOGUE
-#define EPILOGUE 0
-#endif
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
 #endif
 #ifndef CTAS
 #define CTAS 2                                   // of a multiprocessor: 64 KB or more on their way
@@ -29,13 +16,6 @@
 #define WARPS 8
 #define DEPTH 4                                  // loads in flight of each of the two rows
 #define SPAN (DEPTH * 256)                       // inputs that a warp takes of a row in one turn of its ring
-
-__device__ __forceinline__ uint4 load_streaming(const elem *p)
-{
-    uint4 v;
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
-    return v;
-}
 
 __device__ __forceinline__ void multiply_add(float &sum, const uint4 &a, const uint4 &b)
 {
@@ -200,7 +180,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
                 high += second < outputs ? to_float(bias[second]) : 0.f;
             }
 #if EPILOGUE == 1
-            reinterpret_cast<elem *>(output)[(u64)lane * (outputs / 2) + pair] = from_float(__fdividef(low, 1.f + __expf(-low)) * high);
+            reinterpret_cast<elem *>(output)[(u64)lane * (outputs / 2) + pair] = from_float(gated<SILU>(low, high, 0.f, 0.f));
 #elif EPILOGUE == 2
             const int head = first / HEAD_DIM, d = first % HEAD_DIM;
             if (head < heads + kvHeads)

@@ -152,6 +152,19 @@ __device__ __forceinline__ float warp_max(float x)
     return x;
 }
 
+// Data that is read once.
+__device__ __forceinline__ uint4 load_streaming(const elem *p)
+{
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    return v;
+}
+
+__device__ __forceinline__ void prefetch(const void *p)
+{
+    asm volatile("prefetch.global.L1 [%0];" :: "l"(p));
+}
+
 // With programmatic launches a kernel starts while the one before it ends. Nothing that an earlier kernel wrote or still reads
 // may be touched before wait_for_previous; allow_next lets the following kernel start its own first part. Kernels whose CTAs have
 // fixed shares want a multiprocessor each: small kernels before them call it when they themselves no longer wait, so that all are free.

@@ -4,13 +4,7 @@
 // Grid: one CTA of 256 threads per token, a head a warp.
 // Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs). Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
 #include "primitives.cuh"
-
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
-#endif
+#include "kv_cache.cuh"
 
 #define WARPS 8
 
@@ -27,8 +21,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
     elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
     const float2 *table = cosSin + (u64)angleRows[token] * half;
     const float queryScale = queryScales ? queryScales[positions[token]] : 1.f;
-    const int slot = slots[token];
-    const u64 slotBase = ((u64)(slot / BLOCK_SIZE) * kvHeads * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM;
+    const u64 slotBase = cache_offset(slots[token], 0, kvHeads);
     float *x = staged[warp];
 
     for (int head = warp; head < heads + 2 * kvHeads; head += WARPS)
