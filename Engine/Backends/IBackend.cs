@@ -37,7 +37,8 @@ internal interface IBackend : IDisposable
     /// <summary>A matrix of one or more parts stacked along the outputs.</summary>
     /// <param name="name">For messages and profiles.</param>
     /// <param name="reader">Gives the parts' contents one by one; where it allows, they may be used in place.</param>
-    LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader);
+    /// <param name="norm">Weight of a norm whose output this matrix alone reads; a device may multiply it into the matrix and take it for ones from then on.</param>
+    LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader, DeviceTensor? norm = null);
 
     /// <summary>A table [rows, columns] for <see cref="Embed"/>.</summary>
     /// <param name="mayReference">The table stays at its address for the life of the tensor.</param>

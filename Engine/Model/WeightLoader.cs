@@ -69,18 +69,19 @@ internal static class WeightLoader
         for (var layer = 0; layer < config.LayerCount; layer++)
         {
             var tensors = new LayerTensors(config, layer);
+            DeviceTensor inputNorm = Vector(tensors.InputNorm), postAttentionNorm = Vector(tensors.PostAttentionNorm);
             layers.Add(new LayerWeights
             {
-                InputNorm = Vector(tensors.InputNorm),
-                Qkv = config.Latent is null ? Linear($"layers.{layer}.qkv", tensors.Qkv) : null,
+                InputNorm = inputNorm,
+                Qkv = config.Latent is null ? Linear($"layers.{layer}.qkv", tensors.Qkv, inputNorm) : null,
                 Latent = config.Latent is null ? null : new LatentLoader(config, layer).Load(reader, backend, owned),
                 Sinks = tensors.Sinks is { } sinks ? Keep(backend.LoadVector(reader.Read(sinks), 0)) : null,
                 QueryNorm = OptionalVector(tensors.QueryNorm),
                 KeyNorm = OptionalVector(tensors.KeyNorm),
                 AttentionOutput = Linear($"layers.{layer}.attention_output", tensors.AttentionOutput),
                 AttentionOutputNorm = OptionalVector(tensors.AttentionOutputNorm),
-                PostAttentionNorm = Vector(tensors.PostAttentionNorm),
-                GateUp = tensors.IsSparse ? null : Linear($"layers.{layer}.gate_up", tensors.GateUp),
+                PostAttentionNorm = postAttentionNorm,
+                GateUp = tensors.IsSparse ? null : Linear($"layers.{layer}.gate_up", tensors.GateUp, postAttentionNorm),
                 Down = tensors.IsSparse ? null : Linear($"layers.{layer}.down", tensors.Down),
                 Moe = tensors.IsSparse ? new MoeLoader(config, layer).Load(reader, backend, owned) : null,
                 DownNorm = OptionalVector(tensors.DownNorm),
@@ -93,7 +94,7 @@ internal static class WeightLoader
 
         DeviceTensor? OptionalVector(ExpectedTensor? tensor) => tensor is { } present ? Vector(present) : null;
 
-        LinearWeight Linear(string name, LinearPart[] parts) => Keep(backend.LoadLinear(name, parts, reader));
+        LinearWeight Linear(string name, LinearPart[] parts, DeviceTensor? norm = null) => Keep(backend.LoadLinear(name, parts, reader, norm));
 
         T Keep<T>(T item)
             where T : IDisposable

@@ -59,7 +59,7 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
             "matmul_stream.cu" => ["TOKEN_TILES=1", "TOKEN_TILES=2", "TOKEN_TILES=4", "TOKEN_TILES=4 ELEM_FP16=1"],
             "matmul_stationary_hopper.cu" => [.. StationaryShapes()],
             "matmul_gated_hopper.cu" => ["", "ELEM_FP16=1", "BOUNDED_WAITS=1"],
-            "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
+            "matvec.cu" => [.. Enumerable.Range(0, 16).Select(i => $"ROWS={(i % 4) + 1} EPILOGUE={i / 4} NORM={(i / 4) & 1} HEAD_DIM={64 + (64 * (i & 1))}"), "ROWS=1 NORM=1 EPILOGUE=2", "ROWS=1 NORM=2 EPILOGUE=1", "ROWS=2 NORM=2 EPILOGUE=2", "ROWS=4 NORM=1 EPILOGUE=2 ELEM_FP16=1"],
             "elementwise.cu" => [.. Shapes, "NORM_THREADS=256 NORM_CHUNKS=2", "NORM_THREADS=320 NORM_CHUNKS=2", "NORM_THREADS=1024 NORM_CHUNKS=4"],
             "rope_heads.cu" => [.. Shapes, "HEAD_DIM=8 BLOCK_SIZE=16"],
             "moe_route.cu" => ["", "ELEM_FP16=1"],
@@ -67,7 +67,8 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
             "attention_latent.cu" => ["", "STAGES=1 ELEM_FP16=1", "HEADS=16", "HEADS=4 CONTENT=16 ROPE=8 LATENT=32 BLOCK_SIZE=16", "HEADS=64 CONTENT=64 ROPE=32 LATENT=256 INTERLEAVED=0", "LATENT=1024"],
             _ when file.Contains("hopper", StringComparison.Ordinal) => [.. Shapes[..3], "ACROSS_TILES=0", .. Features[..3], .. Features[..3].Select(f => f + " ACROSS_TILES=0")],
             "attention_prompt.cu" => [.. Shapes, .. Features, "HEAD_DIM=256 GROUP=2 KEY_TILE=32", "HEAD_DIM=128 GROUP=4 ROW_TILES=1"],
-            "attention_decode.cu" => [.. Shapes, .. Features, "HEAD_DIM=128 GROUP=4 STAGES=2"],
+            "attention_decode.cu" => [.. Shapes, .. Features, "HEAD_DIM=128 GROUP=4 STAGES=2",
+                .. architecture == "sm_90a" ? (string[])[.. Shapes[..3].Append(Features[0]).Append(Features[2]).Select(s => s + " TENSOR_COPIES=1")] : []],
             _ => Shapes,
         };
         foreach (string shape in shapes)
@@ -77,7 +78,7 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
             foreach (Match spills in SpilledBytes().Matches(log))
             {
                 // With a norm before it the loop of this kernel is reached with all registers in use; some addresses are kept in memory until then.
-                int allowed = file == "matmul_stationary_hopper.cu" && shape.Contains("NORM=1", StringComparison.Ordinal) ? 32 : 0;
+                int allowed = file == "matmul_stationary_hopper.cu" && !shape.Contains("NORM=0", StringComparison.Ordinal) ? 32 : 0;
                 Assert.InRange(int.Parse(spills.Groups[1].Value, CultureInfo.InvariantCulture), 0, allowed);
             }
 
@@ -92,7 +93,10 @@ public sealed partial class KernelCompilationTests(ITestOutputHelper output)
         {
             foreach ((int inputs, int epilogue) in (IEnumerable<(int, int)>)[(4096, 1), (4096, 2), (4096, 0), (14336, 3), (5120, 1), (13824, 3), (2048, 2)])
             {
-                yield return $"{string.Join(' ', StationaryMatmul.Layout.For(rows, inputs)!.Value.Definitions)} NORM={(epilogue == 3 ? 0 : 1)} EPILOGUE={epilogue} ELEM_FP16={rows / 16 % 2}";
+                foreach (int norm in epilogue == 3 ? (int[])[0] : [1, 2])
+                {
+                    yield return $"{string.Join(' ', StationaryMatmul.Layout.For(rows, inputs)!.Value.Definitions)} NORM={norm} EPILOGUE={epilogue} ELEM_FP16={rows / 16 % 2}";
+                }
             }
         }
     }

@@ -10,20 +10,22 @@ public sealed unsafe partial class OwnMatmulTests
     private const double Absolute = 5e-3;
     private const double Relative = 1.0 / 250;
 
-    public static TheoryData<string, int, bool> FusedCases
+    public static TheoryData<string, int, int> FusedCases
     {
         get
         {
-            TheoryData<string, int, bool> cases = [];
+            TheoryData<string, int, int> cases = [];
             for (int rows = 1; rows <= VectorMatmul.MaxRows; rows++)
             {
-                cases.Add("vector", rows, true);
-                cases.Add("vector", rows, false);
+                cases.Add("vector", rows, (int)InputNorm.None);
+                cases.Add("vector", rows, (int)InputNorm.Weighted);
+                cases.Add("vector", rows, (int)InputNorm.Folded);
             }
 
             foreach (int rows in (int[])[1, 7, 8, 9, 16, 17, 31, 32])
             {
-                cases.Add("stationary9", rows, rows % 4 != 1);
+                cases.Add("stationary9", rows, (int)(rows % 4 == 1 ? InputNorm.None : InputNorm.Weighted));
+                cases.Add("stationary9", rows, (int)InputNorm.Folded);
             }
 
             return cases;
@@ -32,10 +34,10 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
-    [InlineData("gated9", 128, false)]
-    [InlineData("gated9", 300, false)]
-    [InlineData("gated9", 601, false)]
-    public void Gate_and_up_agree_with_float64(string name, int rows, bool norm)
+    [InlineData("gated9", 128, 0)]
+    [InlineData("gated9", 300, 0)]
+    [InlineData("gated9", 601, 0)]
+    public void Gate_and_up_agree_with_float64(string name, int rows, int norm)
     {
         // Parts of a tile of 64 gates, and several tiles.
         foreach (int inner in (int[])[8, 72, 1032])
@@ -53,7 +55,7 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
-    public void Sums_added_to_what_is_there_agree_with_float64(string name, int rows, bool norm)
+    public void Sums_added_to_what_is_there_agree_with_float64(string name, int rows, int norm)
     {
         foreach (int outputs in (int[])[8, 200, 1000])
         {
@@ -68,7 +70,7 @@ public sealed unsafe partial class OwnMatmulTests
 
     [Theory]
     [MemberData(nameof(FusedCases))]
-    public void Rotation_and_cache_agree_with_float64(string name, int rows, bool norm)
+    public void Rotation_and_cache_agree_with_float64(string name, int rows, int norm)
     {
         foreach (int headDim in (int[])[64, 128])
         {
@@ -119,7 +121,7 @@ public sealed unsafe partial class OwnMatmulTests
         }
     }
 
-    private static void RotateAndCompare(string name, int rows, bool norm, int headDim, int heads, int keyValueHeads)
+    private static void RotateAndCompare(string name, int rows, int norm, int headDim, int heads, int keyValueHeads)
     {
         const int BlockSize = 16, Positions = 300, Blocks = 6;
         int outputs = (heads + (2 * keyValueHeads)) * headDim, half = headDim / 2, cacheSize = Blocks * keyValueHeads * BlockSize * headDim;
@@ -174,9 +176,9 @@ public sealed unsafe partial class OwnMatmulTests
         private readonly DeviceBuffer _weight;
         private readonly DeviceBuffer _bias;
         private readonly DeviceBuffer _norm;
-        private readonly bool _takesNorm;
+        private readonly InputNorm _takesNorm;
 
-        public Case(string name, int rows, int outputs, bool norm, bool bias, int headDim)
+        public Case(string name, int rows, int outputs, int norm, bool bias, int headDim)
         {
             Gpu.Require();
             Device = CudaDevice.Open(0);
@@ -184,10 +186,10 @@ public sealed unsafe partial class OwnMatmulTests
             Random random = new(rows + outputs);
             ushort[] x = Values(random, rows * Inputs), w = Values(random, outputs * Inputs), b = Values(random, outputs), g = Values(random, Inputs);
             _shape = new MatmulShape(rows, outputs, Inputs, CublasLt.Real16BF, CublasLt.Real16BF, bias);
-            _takesNorm = norm;
+            _takesNorm = (InputNorm)norm;
             (_input, _weight, _bias, _norm) = (Send(Device, x), Send(Device, w), Send(Device, b), Send(Device, g));
             double[] input = Numbers(x);
-            for (int row = 0; norm && row < rows; row++)
+            for (int row = 0; row < rows; row++)
             {
                 Span<double> of = input.AsSpan(row * Inputs, Inputs);
                 double squares = 0;
@@ -196,9 +198,10 @@ public sealed unsafe partial class OwnMatmulTests
                     squares += value * value;
                 }
 
+                double scale = 1 / Math.Sqrt((squares / Inputs) + 1e-5);
                 for (int i = 0; i < Inputs; i++)
                 {
-                    of[i] = Value(Rounded(of[i] / Math.Sqrt((squares / Inputs) + 1e-5) * Value(g[i])));
+                    of[i] = _takesNorm switch { InputNorm.Weighted => Value(Rounded(of[i] * scale * Value(g[i]))), InputNorm.Folded => of[i] * scale, _ => of[i] };
                 }
             }
 
@@ -216,8 +219,8 @@ public sealed unsafe partial class OwnMatmulTests
         {
             Assert.True(Kernel.Supports(after, _shape));
             using DeviceBuffer output = Send(Device, before);
-            FusedProduct product = new(_shape, _input.Address, _weight.Address, _bias.Address, output.Address, _takesNorm ? _norm.Address : 0, 1e-5f, after, rotary);
-            Kernel.Load(_shape, after);
+            FusedProduct product = new(_shape, _input.Address, _weight.Address, _shape.Bias ? _bias.Address : 0, output.Address, _takesNorm, _takesNorm == InputNorm.Weighted ? _norm.Address : 0, 1e-5f, after, rotary);
+            Kernel.Load(_shape, _takesNorm, after);
             Kernel.Run(product);
             Device.Synchronize();
             Overwrite(Device, output, before);

@@ -70,7 +70,7 @@ internal sealed unsafe class CpuBackend : IBackend
         _ => weightBytes > FreeBytes * CopyShare,
     };
 
-    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader)
+    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader, DeviceTensor? norm = null)
     {
         var inputs = parts[0].Weight.Columns;
         var outputs = parts.Sum(part => part.Weight.Rows);

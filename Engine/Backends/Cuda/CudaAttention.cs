@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
@@ -12,6 +13,7 @@ internal sealed unsafe class CudaAttention : IDisposable
     private const int WarpTokens = 16;
     private const int DecodeCtasPerMultiprocessor = 2;
     private const int HopperKeyTile = 128;
+    private const int StartBytes = 64;
 
     // Tiles of queries with fewer keys before them gain from running into one another, those with more lose. Measured on an H200:
     // 32 × 256 13 % faster, 2 × 4096 9 to 20 % slower; docs/performance.md has the table.
@@ -25,12 +27,16 @@ internal sealed unsafe class CudaAttention : IDisposable
     private readonly Dictionary<(bool SoftCap, bool Sinks), Kernels> _kernels = [];
     private readonly AttentionTiling _tiling;
     private readonly bool _hopper;
+    private readonly bool _tensorCopies;
+    private readonly Dictionary<int, DeviceBuffer> _starts = [];
     private readonly bool _fp16;
     private readonly int _decodeGrid;
     private readonly DeviceBuffer _parts;
     private readonly DeviceBuffer _arrivals;
     private readonly DeviceBuffer? _maps;
+    private readonly byte* _decodeMaps;
     private nint _mappedQueries;
+    private Kernels? _first;
 
     public CudaAttention(CudaDevice device, KernelCompiler compiler, CudaKvCache cache, bool fp16, int maxSequences)
     {
@@ -69,6 +75,18 @@ internal sealed unsafe class CudaAttention : IDisposable
         {
             QueryTile = _tiling.QueryTile;
         }
+
+        _tensorCopies = device.ComputeCapability == 90 && dim is 64 or 128;
+        if (_tensorCopies)
+        {
+            _decodeMaps = (byte*)NativeMemory.AlignedAlloc((nuint)(2 * cache.Layout.LayerCount * TensorMap.Bytes), 64);
+            ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
+            for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
+            {
+                TensorMap.Encode(_decodeMaps + (2 * layer * TensorMap.Bytes), cache.Keys(layer), fp16, shape, [64, WarpTokens, 1, 1]);
+                TensorMap.Encode(_decodeMaps + (((2 * layer) + 1) * TensorMap.Bytes), cache.Values(layer), fp16, shape, [64, WarpTokens, 1, 1]);
+            }
+        }
     }
 
     /// <summary>Queries per tile of the prompt kernel.</summary>
@@ -77,7 +95,31 @@ internal sealed unsafe class CudaAttention : IDisposable
     private nint QueryMap => _maps!.Address + (2 * _cache.Layout.LayerCount * TensorMap.Bytes);
 
     /// <summary>Compiles the kernels of models with these features, which other models' kernels leave out; otherwise the first layer that needs them does.</summary>
-    public void Prepare(bool softCap, bool sinks) => Of(softCap, sinks);
+    /// <param name="windows">Of all layers.</param>
+    public void Prepare(bool softCap, bool sinks, IEnumerable<int?> windows)
+    {
+        _first = Of(softCap, sinks);
+        foreach (int? window in windows.Distinct())
+        {
+            _starts[window ?? 0] = new DeviceBuffer(_device, (long)_decodeGrid * StartBytes, "shares of attention");
+        }
+    }
+
+    /// <summary>Queues what finds each CTA's share of the sequences that bring one token. Before anything else of a step: attention reads it while the kernel before it still runs.</summary>
+    /// <param name="sequences">As for <see cref="Run"/>.</param>
+    public void Begin(StepArena arena, int sequences)
+    {
+        if (sequences == 0)
+        {
+            return;
+        }
+
+        foreach ((int window, DeviceBuffer starts) in _starts)
+        {
+            _first!.Starts.Launch(_device.Stream, DecodeGrid(sequences), 1, 32, starts.Address, arena.Tables, arena.Contexts, arena.DecodeSequences, arena.DecodeTileStarts(window == 0 ? null : window),
+                arena.DecodeCount, arena.TableStride, _layout.KeyValueHeadCount, window);
+        }
+    }
 
     /// <summary>Queues attention of a step's tokens in one layer.</summary>
     /// <param name="recording">The step is being recorded: decode only, counts are read on the device.</param>
@@ -92,10 +134,10 @@ internal sealed unsafe class CudaAttention : IDisposable
         Kernels kernels = Of(settings.SoftCap is not null, sinks != 0);
         if (arena.DecodeItems > 0 || recording)
         {
-            kernels.Decode.Launch(_device.Stream, DecodeGrid(sequences), 1, DecodeThreads,
+            kernels.Decode.Launch(_device.Stream, DecodeGrid(sequences), 1, DecodeThreads, _tensorCopies ? _decodeMaps + (2 * layer * TensorMap.Bytes) : null,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
-                arena.DecodeSequences, arena.DecodeTileStarts(window), arena.DecodeCount, _parts.Address, _arrivals.Address,
-                arena.TableStride, _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
+                arena.DecodeSequences, arena.DecodeTileStarts(window), _starts[slidingWindow].Address, _parts.Address, _arrivals.Address,
+                _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
         }
 
         if (arena.PromptTiles == 0 || recording)
@@ -123,6 +165,12 @@ internal sealed unsafe class CudaAttention : IDisposable
     public void Dispose()
     {
         _maps?.Dispose();
+        NativeMemory.AlignedFree(_decodeMaps);
+        foreach (DeviceBuffer starts in _starts.Values)
+        {
+            starts.Dispose();
+        }
+
         _parts.Dispose();
         _arrivals.Dispose();
         foreach (Kernels kernels in _kernels.Values)
@@ -152,7 +200,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         {
             string[] definitions = [$"HEAD_DIM={_layout.HeadDim}", $"GROUP={_layout.GroupSize}", $"BLOCK_SIZE={_cache.Layout.BlockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
                 .. softCap ? (string[])["SOFT_CAP=1"] : [], .. sinks ? (string[])["SINKS=1"] : []];
-            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper);
+            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper, _tensorCopies);
             _kernels[(softCap, sinks)] = kernels;
         }
 
@@ -178,10 +226,12 @@ internal sealed unsafe class CudaAttention : IDisposable
     {
         private readonly List<CudaModule> _modules = [];
 
-        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper)
+        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper, bool tensorCopies)
         {
             int dim = layout.HeadDim;
-            Decode = Kernel("attention_decode", tiling.DecodeSharedBytes(layout), $"STAGES={tiling.DecodeStages}");
+            CudaModule decode = Module("attention_decode", $"STAGES={tiling.DecodeStages}", $"TENSOR_COPIES={(tensorCopies ? 1 : 0)}");
+            Decode = decode.Kernel("attention_decode", tiling.DecodeSharedBytes(layout, tensorCopies), overlaps: true);
+            Starts = decode.Kernel("attention_decode_starts", overlaps: true);
             if (hopper)
             {
                 int shared = (2 * 128 * dim * 2) + (4 * HopperKeyTile * dim * 2) + 96 + 1024;
@@ -193,15 +243,20 @@ internal sealed unsafe class CudaAttention : IDisposable
                 Prompt = Kernel("attention_prompt", tiling.PromptSharedBytes(layout), $"ROW_TILES={tiling.QueryTiles}", $"KEY_TILE={tiling.KeyTile}");
             }
 
-            CudaKernel Kernel(string name, int sharedBytes, params ReadOnlySpan<string> more)
+            CudaKernel Kernel(string name, int sharedBytes, params ReadOnlySpan<string> more) => Module(name, more).Kernel(name, sharedBytes, overlaps: true);
+
+            CudaModule Module(string name, params ReadOnlySpan<string> more)
             {
                 CudaModule module = new(device, compiler.Compile(name + ".cu", [.. definitions, .. more]));
                 _modules.Add(module);
-                return module.Kernel(name, sharedBytes, overlaps: true);
+                return module;
             }
         }
 
         public CudaKernel Decode { get; }
+
+        /// <summary>Finds where each CTA of <see cref="Decode"/> begins.</summary>
+        public CudaKernel Starts { get; }
 
         public CudaKernel Prompt { get; }
 

@@ -14,10 +14,14 @@ internal sealed unsafe partial class CudaBackend
     private FusedProduct _waitingProduct;
     private FusedMatmul? _waitingKernel;
     private bool _productWaits;
+    private nint _normedInput;
     private CudaLinearWeight? _lastWeight;
 
-    /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing.</summary>
+    /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing, unless its weight is part of the product's.</summary>
     private bool NormMayWait => Fuses && _rows <= (StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows);
+
+    /// <summary>What is still to be done to a product: multiplied by 1 / rms of its rows of input, then the bias added.</summary>
+    private readonly record struct Unfinished(nint Input, int Inputs, float Epsilon, nint Bias);
 
     /// <summary>A norm that is launched when something else than a product that takes norms reads its output.</summary>
     private readonly record struct WaitingNorm(CudaTensor? Hidden, CudaTensor? Weight, float Epsilon, CudaTensor? Output);
@@ -34,7 +38,7 @@ internal sealed unsafe partial class CudaBackend
 
         LaunchProduct();
         DropOrLaunchNorm(output);
-        if (delta is null && NormMayWait && !ReferenceEquals(hidden, output))
+        if (delta is null && (NormMayWait || (Fuses && weight.Folded)) && !ReferenceEquals(hidden, output))
         {
             _waitingNorm = new WaitingNorm(hidden, weight, epsilon, output);
             return;
@@ -72,7 +76,7 @@ internal sealed unsafe partial class CudaBackend
     private void Multiply(int rows, CudaTensor? tensor, nint input, CudaLinearWeight weight, int outputType, nint output)
     {
         LaunchProduct();
-        MatmulShape shape = new(rows, weight.Outputs, weight.Inputs, _elementType, outputType, weight.Bias != 0);
+        MatmulShape shape = new(rows, weight.Outputs, weight.Inputs, _elementType, outputType, weight.Bias != 0 && !weight.HoldsNorm);
         if (_lastWeight is { } last)
         {
             last.Next = weight;
@@ -82,11 +86,17 @@ internal sealed unsafe partial class CudaBackend
         _waitingProduct = new FusedProduct(shape, input, weight.Matrix, weight.Bias, output, Next: weight.Next);
         _waitingKernel = _matmul.Fused(shape, weight.Bias);
         _productWaits = true;
-        if (_waitingKernel is { TakesNorm: true } && tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor) && _waitingNorm.Weight!.Offset == 0)
+        _normedInput = input;
+        bool normWaits = tensor is not null && ReferenceEquals(_waitingNorm.Output, tensor);
+        if (normWaits && weight.HoldsNorm)
+        {
+            _waitingProduct = _waitingProduct with { Input = _waitingNorm.Hidden!.Address, Norm = InputNorm.Folded, Epsilon = _waitingNorm.Epsilon };
+        }
+        else if (normWaits && _waitingKernel is { TakesNorm: true } && _waitingNorm.Weight!.Offset == 0)
         {
             // The norm stays where it is: should something else read its output, it is launched after all.
             WaitingNorm norm = _waitingNorm;
-            _waitingProduct = _waitingProduct with { Input = norm.Hidden!.Address, NormWeight = norm.Weight!.Address, Epsilon = norm.Epsilon };
+            _waitingProduct = _waitingProduct with { Input = norm.Hidden!.Address, Norm = InputNorm.Weighted, NormWeight = norm.Weight!.Address, Epsilon = norm.Epsilon };
         }
         else
         {
@@ -109,9 +119,36 @@ internal sealed unsafe partial class CudaBackend
 
         _productWaits = false;
         _lastWeight!.Gated |= after == ProductEpilogue.SiluMul;
-        kernel.Run(_waitingProduct with { After = after, Output = target, Rotary = rotary });
+        FusedProduct p = _waitingProduct with { After = after, Output = target, Rotary = rotary };
+        if (p.Norm == InputNorm.Folded && !kernel.TakesNorm)
+        {
+            LaunchNorm();
+            p = p with { Input = _normedInput, Norm = InputNorm.None };
+        }
+
+        kernel.Run(p);
         return true;
     }
+
+    /// <summary>Launches what writes this tensor.</summary>
+    /// <returns>What a product by the library leaves to the kernel that reads it: nothing of a norm or a bias where the input is 0.</returns>
+    private Unfinished LaunchUnfinished(CudaTensor output)
+    {
+        if (Writes(output) && IsUnfinished)
+        {
+            _productWaits = false;
+            FusedProduct p = _waitingProduct;
+            _matmul.Run(p.Shape, p.Input, p.Weight, 0, p.Output);
+            return new Unfinished(p.Norm == InputNorm.Folded ? p.Input : 0, p.Shape.Inputs, p.Epsilon, p.Bias);
+        }
+
+        LaunchProduct();
+        LaunchNormOf(output);
+        return default;
+    }
+
+    /// <summary>The waiting product's kernel does not do all that is to be done.</summary>
+    private bool IsUnfinished => _waitingKernel is not { TakesNorm: true } && (_waitingProduct.Norm == InputNorm.Folded || (_waitingProduct.Bias != 0 && !_waitingProduct.Shape.Bias));
 
     /// <summary>Whether there is a waiting product and this is its output.</summary>
     private bool Writes(CudaTensor tensor) => _productWaits && _waitingProduct.Output == tensor.Address && _waitingProduct.Shape.Outputs == tensor.Columns;
@@ -141,6 +178,12 @@ internal sealed unsafe partial class CudaBackend
         if (_waitingKernel is { } kernel)
         {
             kernel.Run(_waitingProduct);
+        }
+        else if (IsUnfinished)
+        {
+            // Nobody can finish it: the norm is launched after all, and the library adds the bias.
+            LaunchNorm();
+            _matmul.Run(_waitingProduct.Shape with { Bias = _waitingProduct.Bias != 0 }, _normedInput, _waitingProduct.Weight, _waitingProduct.Bias, _waitingProduct.Output);
         }
         else
         {
@@ -179,7 +222,8 @@ internal sealed unsafe partial class CudaBackend
 
     private void LaunchNorm(CudaTensor hidden, nint delta, CudaTensor weight, float epsilon, CudaTensor output)
     {
-        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta, weight.Address, hidden.Columns, epsilon, weight.Offset);
+        _norm.Launch(_device.Stream, _rows, 1, NormThreads(hidden.Columns), output.Address, hidden.Address, delta,
+            weight.Folded ? 0 : weight.Address, hidden.Columns, epsilon, weight.Folded ? 1 : weight.Offset);
     }
 
     /// <summary>Two 16-byte pieces of a row per thread keep the most bytes in flight.</summary>

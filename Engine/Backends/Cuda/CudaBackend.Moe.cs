@@ -55,16 +55,17 @@ internal sealed unsafe partial class CudaBackend
     }
 
     /// <summary>output[rows, columns] = activation(gate) × up.</summary>
-    private void Gate(Activation activation, ClampedGate? clamp, int rows, int columns, nint gateUp, nint output)
+    /// <param name="left">What is still to be done to gate and up; without a bias.</param>
+    private void Gate(Activation activation, ClampedGate? clamp, int rows, int columns, nint gateUp, nint output, Unfinished left = default)
     {
-        int grid = ((columns / 8) + (2 * GateThreads) - 1) / (2 * GateThreads);
+        int grid = ((columns / 8) + (GateChunks * GateThreads) - 1) / (GateChunks * GateThreads);
         if (clamp is { } limits)
         {
             _clampedGate.Launch(_device.Stream, grid, rows, GateThreads, output, gateUp, columns, limits.Alpha, limits.Limit);
         }
         else
         {
-            _gates[(int)activation].Launch(_device.Stream, grid, rows, GateThreads, output, gateUp, columns);
+            _gates[(int)activation].Launch(_device.Stream, grid, rows, GateThreads, output, gateUp, columns, left.Input, left.Inputs, left.Epsilon);
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed unsafe partial class CudaBackend
 
         ModelConfig config = options.Config;
         _options = options;
+        _recordedForward = BeginAndForward;
         _layout = new AttentionLayout(config.HeadCount, config.KeyValueHeadCount, config.HeadDim);
         _device = CudaDevice.Open(options.Device);
         try
@@ -42,6 +43,7 @@ internal sealed unsafe partial class CudaBackend
     {
         _device.MakeCurrent();
         CompileElementwise(layout.BlockSize);
+        FoldNorms();
         _matmul.SetBlockSize(layout.BlockSize);
         _rotary = new CudaRotary(_device, rotary, _options.MaxContextTokens, _options.MaxStepTokens);
         Tune();
@@ -49,7 +51,7 @@ internal sealed unsafe partial class CudaBackend
         if (layout.Latent is null)
         {
             _attention = new CudaAttention(_device, _compiler, _cache, _fp16, _options.MaxSequences);
-            _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks);
+            _attention.Prepare(_options.Config.AttentionSoftCap is not null, _options.Config.Architecture.AttentionSinks, _options.Config.SlidingWindows);
         }
         else
         {
@@ -69,6 +71,8 @@ internal sealed unsafe partial class CudaBackend
         _embed = _elementwise.Kernel("embed", overlaps: true);
         _norm = _elementwise.Kernel("add_rms_norm", overlaps: true);
         _rope = _elementwise.Kernel("rope_store_kv", overlaps: true);
+        _scaleAndRope = _elementwise.Kernel("scale_rope_store_kv", overlaps: true);
+        _foldNorm = _elementwise.Kernel("fold_norm");
         _gates = [.. ActivationKernels.Select(name => _elementwise.Kernel(name, overlaps: true))];
         _clampedGate = _elementwise.Kernel("clamped_mul", overlaps: true);
         _capLogits = _elementwise.Kernel("cap_logits", overlaps: true);
@@ -93,7 +97,7 @@ internal sealed unsafe partial class CudaBackend
     private void Tune()
     {
         List<int> rows = [.. _graphs.Buckets, .. PromptRows.Where(r => r > _options.MaxSequences && r < _options.MaxStepTokens), _options.MaxStepTokens];
-        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0 && !l.FloatOutput, Head: l.Outputs == _options.Config.VocabularySize, l.FloatOutput)).ToList();
+        var shapes = _linears.GroupBy(l => (l.Outputs, l.Inputs, Bias: l.Bias != 0 && !l.FloatOutput && !l.HoldsNorm, l.HoldsNorm, Head: l.Outputs == _options.Config.VocabularySize, l.FloatOutput)).ToList();
         int most = Math.Max(_options.MaxStepTokens, _options.MaxSequences);
         long inputElements = (long)most * _linears.Max(l => l.Inputs);
         long outputBytes = Math.Max(
@@ -107,12 +111,14 @@ internal sealed unsafe partial class CudaBackend
         {
             List<nint> weights = [.. shape.Take(16).Select(l => l.Matrix)];
             ProductEpilogue after = shape.Key.Head ? ProductEpilogue.Store : Follows(shape.Key.Outputs);
+            // What is added to the residual stream is not normed; all else of a decode step is.
+            InputNorm norm = shape.Key.HoldsNorm ? InputNorm.Folded : after == ProductEpilogue.Add ? InputNorm.None : InputNorm.Weighted;
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
                 MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head || shape.Key.FloatOutput ? CublasLt.Real32F : _elementType, shape.Key.Bias);
                 Action? separately = after == ProductEpilogue.SiluMul && _options.Config.Activation == Activation.Silu
                     ? () => Gate(Activation.Silu, null, count, shape.Key.Outputs / 2, output.Address, output.Address) : null;
-                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, after, separately) && !told)
+                if (_matmul.Tune(product, input.Address, weights, shape.First().Bias, output.Address, norm, after, separately) && !told)
                 {
                     told = true;
                     _options.Report?.Invoke("Timing matrix products for this model and GPU (first start only)");

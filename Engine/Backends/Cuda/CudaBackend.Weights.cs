@@ -6,7 +6,10 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <content>What is loaded from a checkpoint.</content>
 internal sealed unsafe partial class CudaBackend
 {
-    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader)
+    // Matrices and the norms whose weights are multiplied into them once the kernels are there.
+    private readonly List<(CudaLinearWeight Matrix, CudaTensor Norm)> _toFold = [];
+
+    public LinearWeight LoadLinear(string name, IReadOnlyList<LinearPart> parts, WeightReader reader, DeviceTensor? norm = null)
     {
         _device.MakeCurrent();
         int inputs = Padded(parts[0].Weight.Columns), outputs = parts.Sum(part => part.Weight.Rows);
@@ -34,6 +37,7 @@ internal sealed unsafe partial class CudaBackend
 
             CudaLinearWeight weight = new(outputs, inputs, matrix, bias);
             _linears.Add(weight);
+            PlanFolding(weight, (CudaTensor?)norm);
             return weight;
         }
         catch
@@ -62,6 +66,29 @@ internal sealed unsafe partial class CudaBackend
         _uploader.Upload(vector, buffer.Address);
         DeviceBuffer precise = DeviceBuffer.Of<float>(_device, WeightUploader.Widen(vector), vector.Name);
         return new CudaTensor(vector.Rows, vector.Columns, buffer.Address, buffer) { Offset = offset, Precise = precise };
+    }
+
+    /// <summary>In bf16 alone, whose range is float32's: fp16 might not hold a weight times a norm's.</summary>
+    private void PlanFolding(CudaLinearWeight matrix, CudaTensor? norm)
+    {
+        if (norm is null || _fp16 || norm.Columns != matrix.Inputs || (matrix.Bias != 0 && matrix.Outputs == 2 * _options.Config.IntermediateSize))
+        {
+            return;
+        }
+
+        matrix.HoldsNorm = true;
+        norm.Folded = true;
+        _toFold.Add((matrix, norm));
+    }
+
+    private void FoldNorms()
+    {
+        foreach ((CudaLinearWeight matrix, CudaTensor norm) in _toFold)
+        {
+            _foldNorm.Launch(_device.Stream, matrix.Outputs, 1, 256, matrix.Matrix, norm.Float32, matrix.Inputs, norm.Offset);
+        }
+
+        _toFold.Clear();
     }
 
     /// <summary>Columns that rows take in memory: whole pieces of 16 bytes, what is beyond the row's own being zero.</summary>

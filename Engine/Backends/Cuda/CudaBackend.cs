@@ -11,6 +11,7 @@ namespace Fastgen.Engine.Backends.Cuda;
 internal sealed unsafe partial class CudaBackend : IBackend
 {
     private const int GateThreads = 128;
+    private const int GateChunks = 4;
 
     /// <summary>By <see cref="Activation"/>.</summary>
     private static readonly string[] ActivationKernels = ["silu_mul", "gelu_mul", "gelu_tanh_mul", "relu_mul"];
@@ -25,10 +26,13 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private readonly int _elementType;
     private readonly List<CudaLinearWeight> _linears = [];
     private readonly AttentionLayout _layout;
+    private readonly Action<Batch> _recordedForward;
     private CudaModule? _elementwise;
     private CudaKernel _embed;
     private CudaKernel _norm;
     private CudaKernel _rope;
+    private CudaKernel _scaleAndRope;
+    private CudaKernel _foldNorm;
     private CudaModule? _ropeModule;
     private CudaKernel _ropeHeads;
     private CudaKernel[] _gates = [];
@@ -49,6 +53,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private int _sampleRows;
     private int _rows;
     private bool _recording;
+    private Action<Batch>? _forward;
 
     public string Name => $"{_device.Name} (CUDA device {_device.Ordinal}, sm_{_device.ComputeCapability}, {(_fp16 ? "fp16" : "bf16")})";
 
@@ -115,6 +120,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         if (!decode)
         {
             _rows = batch.TokenCount;
+            _attention?.Begin(_arena, _arena.DecodeItems);
             forward(batch);
             LaunchWaiting();
             return;
@@ -124,7 +130,8 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _recording = true;
         try
         {
-            _graphs.Run(bucket, batch, forward);
+            _forward = forward;
+            _graphs.Run(bucket, batch, _recordedForward);
         }
         finally
         {
@@ -132,6 +139,13 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
 
         Sample(batch);
+    }
+
+    /// <summary>What a graph records.</summary>
+    private void BeginAndForward(Batch batch)
+    {
+        _attention?.Begin(_arena!, _rows);
+        _forward!(batch);
     }
 
     public void Embed(Batch batch, DeviceTensor table, float scale, DeviceTensor hidden)
@@ -165,13 +179,21 @@ internal sealed unsafe partial class CudaBackend : IBackend
             return;
         }
 
-        LaunchProduct();
-        LaunchNormOf(source);
-        // The plain kernel moves pieces of four elements of either half.
+        Unfinished left = LaunchUnfinished(source);
+        // The plain kernels move pieces of four elements of either half.
         if (plain && rotaryDim % 8 == 0)
         {
-            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-                target.Heads, target.KeyValueHeads, rotaryDim);
+            if (left == default)
+            {
+                _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+                    target.Heads, target.KeyValueHeads, rotaryDim);
+            }
+            else
+            {
+                _scaleAndRope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+                    target.Heads, target.KeyValueHeads, rotaryDim, left.Input, left.Inputs, left.Epsilon, left.Bias);
+            }
+
             return;
         }
 
@@ -182,7 +204,8 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
         CudaTensor? query = (CudaTensor?)norms?.Query, key = (CudaTensor?)norms?.Key;
         _ropeHeads.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-            target.Heads, target.KeyValueHeads, rotaryDim, query?.Address ?? 0, key?.Address ?? 0, norms?.Epsilon ?? 0, query?.Offset ?? 0, scales, _arena.Positions);
+            target.Heads, target.KeyValueHeads, rotaryDim, query?.Address ?? 0, key?.Address ?? 0, norms?.Epsilon ?? 0, query?.Offset ?? 0, scales, _arena.Positions,
+            left.Input, left.Inputs, left.Epsilon, left.Bias);
     }
 
     public void PagedAttention(Batch batch, int layer, DeviceTensor qkv, AttentionSettings settings, DeviceTensor output)
@@ -198,9 +221,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         CudaTensor source = (CudaTensor)gateUp, target = (CudaTensor)output;
         if (activation != Activation.Silu || !Continue(source, ProductEpilogue.SiluMul, target.Address, default))
         {
-            LaunchProduct();
-            LaunchNormOf(source);
-            Gate(activation, null, _rows, target.Columns, source.Address, target.Address);
+            Gate(activation, null, _rows, target.Columns, source.Address, target.Address, LaunchUnfinished(source));
         }
     }
 

@@ -8,6 +8,9 @@ internal sealed class CudaLinearWeight(int outputs, int inputs, DeviceBuffer mat
     /// <summary>[outputs] in the element type; 0 when there is none.</summary>
     public nint Bias => bias?.Address ?? 0;
 
+    /// <summary>Holds the weight of the norm before it: its products are still to be multiplied by 1 / rms of their rows of input, before the bias.</summary>
+    public bool HoldsNorm { get; set; }
+
     /// <summary>Its products are read in float32, without the bias.</summary>
     public bool FloatOutput { get; set; }
 

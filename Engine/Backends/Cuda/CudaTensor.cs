@@ -13,6 +13,9 @@ internal sealed class CudaTensor(int rows, int columns, nint address, DeviceBuff
     /// <summary>Address of the same numbers in float32, for what 16 bits would change: which expert is chosen; 0 where there are none (vectors have them).</summary>
     public nint Float32 => Precise?.Address ?? 0;
 
+    /// <summary>Weight of a norm that became part of the matrix that reads the norm: what is left of it is ones.</summary>
+    public bool Folded { get; set; }
+
     /// <summary>Freed with the tensor.</summary>
     public DeviceBuffer? Precise { get; init; }
 

@@ -20,7 +20,7 @@ internal abstract class FusedMatmul(int headDim) : OwnMatmul
     public abstract void Run(in FusedProduct product);
 
     /// <summary>Compiles and loads what a decode step runs for this shape: neither may happen while a graph is recorded.</summary>
-    public abstract void Load(in MatmulShape shape, ProductEpilogue after);
+    public abstract void Load(in MatmulShape shape, InputNorm norm, ProductEpilogue after);
 
-    public sealed override void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output) => Run(new FusedProduct(shape, input, weight, bias, output));
+    public sealed override void Run(MatmulShape shape, nint input, nint weight, nint bias, nint output) => Run(new FusedProduct(shape, input, weight, shape.Bias ? bias : 0, output));
 }

@@ -46,7 +46,7 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
         Kernel(fp16).Launch(device.Stream, 2 * Math.Min(device.Multiprocessors / 2, tiles), 1, Threads, maps, shape.Rows, inner, shape.Inputs);
     }
 
-    public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape.ElementType == CublasLt.Real16F);
+    public override void Load(in MatmulShape shape, InputNorm norm, ProductEpilogue after) => Kernel(shape.ElementType == CublasLt.Real16F);
 
     public override void Dispose()
     {

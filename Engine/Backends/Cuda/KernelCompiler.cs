@@ -11,7 +11,7 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <param name="report">Told the name of each kernel file that is being compiled.</param>
 internal sealed unsafe class KernelCompiler(string architecture, string? cacheFolder, Action<string>? report = null)
 {
-    private static readonly string[] Headers = ["fused_product.cuh", "primitives.cuh", "hopper.cuh", "activations.cuh", "kv_cache.cuh"];
+    private static readonly string[] Headers = ["fused_product.cuh", "primitives.cuh", "hopper.cuh", "activations.cuh", "kv_cache.cuh", "row_scale.cuh"];
 
     /// <summary>Folder that FASTGEN_CACHE names, else the user's cache folder.</summary>
     public static string DefaultCacheFolder

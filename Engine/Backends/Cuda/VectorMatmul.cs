@@ -12,7 +12,7 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     private const int Threads = 256;
     private const int Warps = 8;
 
-    private readonly KernelForms<(bool Fp16, int Rows, bool Norm, ProductEpilogue After, int SharedBytes)> _kernels = new(device, compiler, "matvec");
+    private readonly KernelForms<(bool Fp16, int Rows, InputNorm Norm, ProductEpilogue After, int SharedBytes)> _kernels = new(device, compiler, "matvec");
 
     public override string Name => "vector";
 
@@ -28,13 +28,12 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
         FusedProduct p = product;
         MatmulShape shape = p.Shape;
         int pairs = (shape.Outputs + 1) / 2;
-        Kernel(shape, p.NormWeight != 0, p.After).Launch(device.Stream, Math.Min((pairs + Warps - 1) / Warps, device.Multiprocessors * Ctas), 1, Threads,
-            p.Output, p.Input, p.Weight, shape.Bias ? p.Bias : 0, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0, p.NormWeight, p.Epsilon,
+        Kernel(shape, p.Norm, p.After).Launch(device.Stream, Math.Min((pairs + Warps - 1) / Warps, device.Multiprocessors * Ctas), 1, Threads,
+            p.Output, p.Input, p.Weight, p.Bias, shape.Outputs, shape.Inputs, shape.OutputType == CublasLt.Real32F ? 1 : 0, p.NormWeight, p.Epsilon,
             p.Rotary.Keys, p.Rotary.Values, p.Rotary.CosSin, p.Rotary.Positions, p.Rotary.Slots, p.Rotary.Heads, p.Rotary.KeyValueHeads);
     }
 
-    /// <summary>What is added to the residual stream is not normed; all else of a decode step is.</summary>
-    public override void Load(in MatmulShape shape, ProductEpilogue after) => Kernel(shape, norm: after != ProductEpilogue.Add, after);
+    public override void Load(in MatmulShape shape, InputNorm norm, ProductEpilogue after) => Kernel(shape, norm, after);
 
     public override void Dispose() => _kernels.Dispose();
 
@@ -43,12 +42,12 @@ internal sealed class VectorMatmul(CudaDevice device, KernelCompiler compiler, i
     /// <summary>What the registers allow, and the kernel's launch bounds say.</summary>
     private const int Ctas = 2;
 
-    private CudaKernel Kernel(MatmulShape shape, bool norm, ProductEpilogue after)
+    private CudaKernel Kernel(MatmulShape shape, InputNorm norm, ProductEpilogue after)
     {
         bool fp16 = shape.ElementType == CublasLt.Real16F;
         int shared = SharedBytes(shape);
         return _kernels.TryGet((fp16, shape.Rows, norm, after, shared), out CudaKernel kernel) ? kernel
-            : _kernels.Add((fp16, shape.Rows, norm, after, shared), shared, $"ROWS={shape.Rows}", $"NORM={(norm ? 1 : 0)}", $"EPILOGUE={(int)after}",
+            : _kernels.Add((fp16, shape.Rows, norm, after, shared), shared, $"ROWS={shape.Rows}", $"NORM={(int)norm}", $"EPILOGUE={(int)after}",
                 $"CTAS={Ctas}", $"HEAD_DIM={HeadDim}", $"BLOCK_SIZE={BlockSize}", $"ELEM_FP16={(fp16 ? 1 : 0)}");
     }
 }

@@ -37,11 +37,28 @@ def make(contexts, kv_heads, group, dim, block, window=0):
     return c
 
 
+def start(c, **variant):
+    """Where each CTA begins: once for all layers of a step."""
+    table, _, contexts, sequences, tiles, count = c["arrays"]
+    if "starts" not in c:
+        c["starts"] = torch.full((c["grid"] * 16,), -1, dtype=torch.int32, device=device)
+    _kernel_of(c, "attention_decode_starts", variant)((c["grid"],), 32, (c["starts"], table, contexts, sequences, tiles, count, c["stride"], c["kv_heads"], c["window"]))
+
+
+def _kernel_of(c, name, variant):
+    return kernel("attention_decode.cu", name, HEAD_DIM=c["dim"], GROUP=c["group"], BLOCK_SIZE=c["block"], **{"STAGES": stages_of(c["dim"]), **variant})
+
+
 def run(c, **variant):
-    dim, group = c["dim"], c["group"]
-    k = kernel("attention_decode.cu", "attention_decode", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], **variant)
-    k((c["grid"],), 128, (c["out"], c["qkv"], c["k"], c["v"], *c["arrays"], c["parts"], c["arrivals"], c["stride"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0),
-      4 * stages_of(dim) * 2 * 16 * (dim + 8) * 2 + 4 * group * (dim + 2) * 4)
+    dim, group, copies = c["dim"], c["group"], variant.get("TENSOR_COPIES", 0)
+    if "starts" not in c:
+        start(c, **variant)
+    if copies and "maps" not in c:
+        c["maps"] = maps_argument(*(tensor_map(c[x], [dim, c["block"], c["kv_heads"], c[x].shape[0]], [64, 16, 1, 1]) for x in "kv"))
+    table, starts, contexts, sequences, tiles, _ = c["arrays"]
+    stage = 2 * 16 * (dim if copies else dim + 8) * 2
+    _kernel_of(c, "attention_decode", variant)((c["grid"],), 128, (*([c["maps"]] if copies else []), c["out"], c["qkv"], c["k"], c["v"], table, starts, contexts, sequences, tiles, c["starts"],
+        c["parts"], c["arrivals"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0), 4 * variant.get("STAGES", stages_of(dim)) * stage + 4 * group * (dim + 2) * 4 + (1024 if copies else 0))
 
 
 def reference(c):

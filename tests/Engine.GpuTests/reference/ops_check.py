@@ -83,7 +83,7 @@ def elementwise():
         check(f"rope_store_kv rotary {rotary}", rel(q, rotated[:, :heads]) < 4e-3 and rel(kk, rotated[:, heads:]) < 4e-3 and torch.equal(vv.double(), x[:, heads + kv:]) and untouched)
     g = torch.randn(33, 2 * 14336, device=device).bfloat16()
     out = torch.full((33, 14336), float("nan"), device=device, dtype=torch.bfloat16)
-    m.get_function("silu_mul")((7, 33), (128,), (pointer(out), pointer(g), np.int32(14336)))
+    m.get_function("silu_mul")((7, 33), (128,), (pointer(out), pointer(g), np.int32(14336), np.uint64(0), np.int32(0), np.float32(0)))
     torch.cuda.synchronize()
     e = torch.nn.functional.silu(g[:, :14336].double()) * g[:, 14336:].double()
     check("silu_mul", rel(out, e) < 4e-3)
@@ -91,7 +91,7 @@ def elementwise():
         rows = 8192
         g = torch.randn(rows, 2 * 14336, device=device).bfloat16()
         out = torch.empty(rows, 14336, device=device, dtype=torch.bfloat16)
-        t = time_us(lambda: m.get_function("silu_mul")((7, rows), (128,), (pointer(out), pointer(g), np.int32(14336))))
+        t = time_us(lambda: m.get_function("silu_mul")((7, rows), (128,), (pointer(out), pointer(g), np.int32(14336), np.uint64(0), np.int32(0), np.float32(0))))
         print(f"silu_mul {rows}: {t:.0f} us {rows * 14336 * 6 / t / 1e6:.2f} TB/s")
         r = torch.randn(rows, 4096, device=device).bfloat16(); d = torch.randn(rows, 4096, device=device).bfloat16(); w = torch.randn(4096, device=device).bfloat16(); o = torch.empty_like(r)
         t = time_us(lambda: m.get_function("add_rms_norm")((rows,), (256,), (pointer(o), pointer(r), pointer(d), pointer(w), np.int32(4096), np.float32(1e-5), np.float32(0))))

@@ -234,7 +234,7 @@ def layers():
                 product(delta, q.view(-1)[:rows * hidden].view(rows, hidden), b)
                 norm(delta)
                 product(both, normed, c)
-                ops["silu_mul"]((7, rows), 128, (act, both, inner))
+                ops["silu_mul"]((7, rows), 128, (act, both, inner, None, 0, 0.0))
                 product(delta, act, d)
                 norm(delta)
 
@@ -256,7 +256,7 @@ def layers():
             for i, (a, b, c, d) in enumerate(weights):
                 stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots))
                 if attention:
-                    decode.run(attention[i])
+                    decode.run(attention[i], TENSOR_COPIES=1)
                 stationary_product(h, attention[i]["out"] if attention else q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True))
                 stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False))
                 stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False))

@@ -1,9 +1,13 @@
 // Attention of one new token per sequence over its paged keys and values (flash-decoding, GQA packed, split over the context).
 // In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
-// Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens.
+// Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens, which attention_decode_starts finds once a step.
+// TENSOR_COPIES: Hopper's copy engine brings keys and values (tensor maps of boxes of 64 columns by 16 tokens, 128-byte swizzle); head dims 64 and 128.
 // Source: Dao et al. 2023 (flash-decoding); stream-K work split; merge by the last CTA to arrive.
-// Test: tests/Engine.GpuTests/Kernels/AttentionDecodeTests.cs
+// Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
+#if TENSOR_COPIES
+#include "hopper.cuh"
+#endif
 
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
@@ -23,7 +27,13 @@
 #endif
 #define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
 #define ROW (PADDED + 8)                         // padded by 16 bytes: ldmatrix without bank conflicts
+#if TENSOR_COPIES
+#define PIECES (HEAD_DIM / 64)                   // 64 columns (128 bytes) are one swizzled piece
+#define PIECE_BYTES (WARP_TOKENS * 128)
+#define STAGE_ELEMS (2 * WARP_TOKENS * HEAD_DIM) // keys, then values, of one warp
+#else
 #define STAGE_ELEMS (2 * WARP_TOKENS * ROW)      // keys, then values, of one warp
+#endif
 #define KSTEPS (PADDED / 16)
 #define NTILES (PADDED / 8)
 #define CHUNKS (PADDED / 8)                      // 16-byte chunks of a row
@@ -40,6 +50,24 @@
 
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
+
+#if TENSOR_COPIES
+struct alignas(64) TensorMaps
+{
+    unsigned char keys[128];
+    unsigned char values[128];
+};
+#endif
+
+// Where 8 elements of a row of keys or values lie.
+__device__ __forceinline__ u32 chunk_address(u32 base, int row, int chunk)
+{
+#if TENSOR_COPIES
+    return base + chunk / 8 * PIECE_BYTES + row * 128 + ((chunk % 8 ^ (row & 7)) << 4);
+#else
+    return base + (row * ROW + chunk * 8) * 2;
+#endif
+}
 
 struct Cursor
 {
@@ -90,13 +118,66 @@ __device__ __forceinline__ void store_divided(elem *out, const float4 &x, float 
     *reinterpret_cast<uint2 *>(out) = make_uint2(pack2(x.x / divisor, x.y / divisor), pack2(x.z / divisor, x.w / divisor));
 }
 
+// Where a CTA's share of the tiles begins; the same in all layers of a step that have one window.
+struct alignas(16) Start
+{
+    int remaining, item, head, tile;
+    int tiles, sequence, context, first;
+    int share, extra, items, tableStride;
+    int4 blocks;                                 // of the first tile, by warp
+};
+
+// starts [CTAs of attention_decode]. Grid: as many warps, one to a CTA.
+extern "C" __global__ void __launch_bounds__(32) attention_decode_starts(Start *__restrict__ starts,
+    const int *__restrict__ blockTables, const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
+    const int *__restrict__ itemCount, const int *__restrict__ tableStride, int kvHeads, int window)
+{
+    wait_for_previous();
+    allow_next();
+    const int lane = threadIdx.x, cta = blockIdx.x;
+    const int items = *itemCount, maxBlocks = *tableStride;
+    const Work work = { workSequences, tileStarts, contexts, window };
+    const int totalTiles = items > 0 ? tileStarts[items] * kvHeads : 0;
+    // Shares differ by at most one tile.
+    const int share = totalTiles / gridDim.x, extra = totalTiles % gridDim.x;
+    const int begin = cta * share + min(cta, extra), remaining = share + (cta < extra ? 1 : 0);
+    Start start = { remaining };
+    if (remaining > 0)
+    {
+        // The item that holds tile `begin`: the lanes look at 32 at once.
+        int low = 0, high = items;
+        do
+        {
+            const int step = (high - low + 31) / 32, at = low + lane * step;
+            const int before = at < high ? tileStarts[at] : 0;
+            low += step * (__popc(__ballot_sync(0xffffffffu, at < high && before * kvHeads <= begin)) - 1);
+            high = min(high, low + step);
+        } while (high - low > 1);
+        Cursor c;
+        c.item = low;
+        load_item(c, work);
+        const int inside = begin - tileStarts[low] * kvHeads;
+        c.head = inside / c.tiles;
+        c.tile = inside - c.head * c.tiles;
+        const int at = (c.first / TILE + c.tile) * TILE + (lane & 3) * WARP_TOKENS;
+        const int block = at < c.context ? blockTables[c.sequence * maxBlocks + at / BLOCK_SIZE] : 0;
+        start = { remaining, c.item, c.head, c.tile, c.tiles, c.sequence, c.context, c.first, share, extra, items, maxBlocks,
+            make_int4(__shfl_sync(0xffffffffu, block, 0), __shfl_sync(0xffffffffu, block, 1), __shfl_sync(0xffffffffu, block, 2), __shfl_sync(0xffffffffu, block, 3)) };
+    }
+    if (lane == 0)
+        starts[cta] = start;
+}
+
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
+#if TENSOR_COPIES
+    const __grid_constant__ TensorMaps maps,
+#endif
     elem *__restrict__ output, const elem *__restrict__ qkv,
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
     const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
-    const int *__restrict__ itemCount, float *__restrict__ parts, int *__restrict__ arrivals,
-    const int *__restrict__ tableStride, int kvHeads, int window, float scaleLog2, int nextMayStart
+    const Start *__restrict__ starts, float *__restrict__ parts, int *__restrict__ arrivals,
+    int kvHeads, int window, float scaleLog2, int nextMayStart
 #if SOFT_CAP || SINKS
     , float capSlope, float capLog2, const elem *__restrict__ sinks     // cap: as soft_cap takes them, to base 2
 #endif
@@ -106,51 +187,36 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     // attention ends first, and equal shares would no longer take equal time.
     if (nextMayStart)
         allow_next();
+#if TENSOR_COPIES
+    extern __shared__ __align__(1024) unsigned char raw[];
+    elem *shared = reinterpret_cast<elem *>(raw + ((1024 - (shared_address(raw) & 1023)) & 1023));
+    __shared__ __align__(8) u64 fullBarriers[WARPS][STAGES];
+#else
     extern __shared__ __align__(16) elem shared[];
+#endif
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     // The step's integers were there before its first kernel began; so were the keys and values of all tokens but the newest.
-    const int items = *itemCount, maxBlocks = *tableStride;
-    if (items == 0)
+#if TENSOR_COPIES
+    if (threadIdx.x == 0)
     {
-        wait_for_previous();
-        return;
+        prefetch_tensor_map(maps.keys);
+        prefetch_tensor_map(maps.values);
     }
-    const Work work = { workSequences, tileStarts, contexts, window };
-    const int totalTiles = tileStarts[items] * kvHeads;
-    // Shares differ by at most one tile.
-    const int share = totalTiles / gridDim.x, extra = totalTiles % gridDim.x;
+#endif
+    // One look tells all: every load that waits for another costs as much as a tile.
     const int cta = blockIdx.x;
-    const int begin = cta * share + min(cta, extra);
-    int remaining = share + (cta < extra ? 1 : 0);
+    const Start begin = starts[cta];
+    int remaining = begin.remaining;
     if (remaining == 0)
     {
         wait_for_previous();
         return;
     }
-
+    const int items = begin.items, maxBlocks = begin.tableStride, share = begin.share, extra = begin.extra;
+    const Work work = { workSequences, tileStarts, contexts, window };
     const int heads = kvHeads * GROUP;
     const int qkvRow = (heads + 2 * kvHeads) * HEAD_DIM;
-
-    Cursor compute;
-    {
-        // The item that holds tile `begin`. The lanes look at 32 at once, and at what the item found will need: every load that waits for another
-        // costs as much as a tile.
-        int low = 0, high = items;
-        do
-        {
-            const int step = (high - low + 31) / 32, at = low + lane * step;
-            const int before = at < high ? tileStarts[at] : 0, sequence = at < high ? workSequences[at] : 0;
-            prefetch(contexts + sequence);
-            prefetch(queryStarts + sequence);
-            low += step * (__popc(__ballot_sync(0xffffffffu, at < high && before * kvHeads <= begin)) - 1);
-            high = min(high, low + step);
-        } while (high - low > 1);
-        compute.item = low;
-        load_item(compute, work);
-        int inside = begin - tileStarts[low] * kvHeads;
-        compute.head = inside / compute.tiles;
-        compute.tile = inside - compute.head * compute.tiles;
-    }
+    Cursor compute = { begin.item, begin.head, begin.tile, begin.tiles, begin.sequence, begin.context, begin.first };
     Cursor load = compute;
     int toLoad = remaining;
 
@@ -162,6 +228,17 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     __shared__ int isLast;
 
     int loadStage = 0, loadBlock = 0;
+#if TENSOR_COPIES
+    const u32 full = shared_address(fullBarriers[warp]);
+    if (lane == 0)
+    {
+        for (int i = 0; i < STAGES; i++)
+            barrier_init(full + i * 8, 1);
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+        fence_async_proxy();
+    }
+    __syncwarp();
+#endif
     auto load_start = [&]() { return (load.first / TILE + load.tile) * TILE; };
     // The block of the tile that is loaded next: asked for one tile ahead, so that nobody waits for the table.
     auto locate = [&]() {
@@ -169,11 +246,29 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         if (toLoad > 0 && start < load.context)
             loadBlock = blockTables[load.sequence * maxBlocks + start / BLOCK_SIZE];
     };
-    locate();
+    loadBlock = warp == 0 ? begin.blocks.x : warp == 1 ? begin.blocks.y : warp == 2 ? begin.blocks.z : begin.blocks.w;
     auto issue = [&]() {
         if (toLoad > 0)
         {
             int start = load_start() + warp * WARP_TOKENS;
+#if TENSOR_COPIES
+            if (lane == 0)
+            {
+                const u32 to = warpAddress + loadStage * STAGE_ELEMS * 2, barrier = full + loadStage * 8;
+                if (start < load.context)
+                {
+                    barrier_expect(barrier, STAGE_ELEMS * 2);
+#pragma unroll
+                    for (int p = 0; p < PIECES; p++)
+                        tensor_copy_4d(to + p * PIECE_BYTES, maps.keys, barrier, p * 64, start % BLOCK_SIZE, load.head, loadBlock);
+#pragma unroll
+                    for (int p = 0; p < PIECES; p++)
+                        tensor_copy_4d(to + (PIECES + p) * PIECE_BYTES, maps.values, barrier, p * 64, start % BLOCK_SIZE, load.head, loadBlock);
+                }
+                else
+                    barrier_arrive(barrier);
+            }
+#else
             u64 base = ((u64)(loadBlock * kvHeads + load.head) * BLOCK_SIZE + start % BLOCK_SIZE) * HEAD_DIM;
             u32 destination = warpAddress + loadStage * STAGE_ELEMS * 2;
 #pragma unroll
@@ -182,15 +277,18 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
                 int row = i / CHUNKS, chunk = i % CHUNKS;
                 bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
                 u64 offset = base + row * HEAD_DIM + chunk * 8;
-                copy16_async_256(destination + (row * ROW + chunk * 8) * 2, keys + offset, valid);
-                copy16_async_256(destination + ((WARP_TOKENS + row) * ROW + chunk * 8) * 2, values + offset, valid);
+                copy16_async_256(chunk_address(destination, row, chunk), keys + offset, valid);
+                copy16_async_256(chunk_address(destination + STAGE_ELEMS, row, chunk), values + offset, valid);
             }
+#endif
             toLoad--;
             advance(load, work, items, kvHeads);
             locate();
             loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
         }
+#if !TENSOR_COPIES
         commit_copies();
+#endif
     };
 
     int issued = 0;
@@ -208,7 +306,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     bool fresh = true;
     int partFirstTile = compute.tile;
     bool firstItem = true;
-    int stage = 0;
+    int stage = 0, phase = 0;
 
     while (remaining > 0)
     {
@@ -238,106 +336,123 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             total[0] = total[1] = 0.f;
         }
 
+#if TENSOR_COPIES
+        barrier_wait(full + stage * 8, phase);
+#else
         wait_copies<STAGES - 2>();
+#endif
         __syncwarp();
         // Into the stage of the tile before, which all lanes have read. Large heads have no registers left while they compute.
         if (HEAD_DIM <= 128)
             issue();
         const u32 keyAddress = warpAddress + stage * STAGE_ELEMS * 2;
-        const u32 valueAddress = keyAddress + WARP_TOKENS * ROW * 2;
-
-        // scores[16 queries, 16 tokens]
-        float scores[2][4] = {};
+        const u32 valueAddress = keyAddress + STAGE_ELEMS;
+        const int start = (compute.first / TILE + compute.tile) * TILE + warp * WARP_TOKENS;
+#if TENSOR_COPIES
+        // Copies bring whole pieces of a block: what is beyond the context may be anything, and anything times a weight of 0 need not be 0.
+        if (start < compute.context && start + WARP_TOKENS > compute.context)
         {
-            // matrices: tokens 0-7 and 8-15, each with dims 0-7 and 8-15 of the step
-            int row = (lane & 7) + ((lane >> 4) << 3);
-            u32 address = keyAddress + (row * ROW + ((lane >> 3) & 1) * 8) * 2;
-#pragma unroll
-            for (int k = 0; k < KSTEPS; k++)
-            {
-                u32 b0, b1, b2, b3;
-                ldmatrix4(b0, b1, b2, b3, address + k * 32);
-#if HIGH_ROWS
-                mma(scores[0], query[k][0], query[k][2], query[k][1], query[k][3], b0, b1);
-                mma(scores[1], query[k][0], query[k][2], query[k][1], query[k][3], b2, b3);
-#else
-                mma(scores[0], query[k][0], 0, query[k][1], 0, b0, b1);
-                mma(scores[1], query[k][0], 0, query[k][1], 0, b2, b3);
-#endif
-            }
+            for (int i = lane; i < (start + WARP_TOKENS - compute.context) * 8 * PIECES; i += 32)
+                *reinterpret_cast<uint4 *>(reinterpret_cast<char *>(warpShared + stage * STAGE_ELEMS + STAGE_ELEMS / 2)
+                    + i / 8 % PIECES * PIECE_BYTES + (compute.context - start + i / 8 / PIECES) * 128 + i % 8 * 16) = make_uint4(0, 0, 0, 0);
+            fence_async_proxy();
+            __syncwarp();
         }
-
-        int start = (compute.first / TILE + compute.tile) * TILE + warp * WARP_TOKENS;
-        int token = start + (lane & 3) * 2;
-        bool ragged = start + WARP_TOKENS > compute.context || start < compute.first;
-#pragma unroll
-        for (int half = 0; half < (HIGH_ROWS ? 2 : 1); half++)
+#endif
+        // A warp has nothing to do where the tile's last tokens are beyond the context.
+        if (start < compute.context)
         {
-            float best = maximum[half];
+            // scores[16 queries, 16 tokens]
+            float scores[2][4] = {};
+            {
+                // matrices: tokens 0-7 and 8-15, each with dims 0-7 and 8-15 of the step
+                int row = (lane & 7) + ((lane >> 4) << 3);
 #pragma unroll
-            for (int n = 0; n < 2; n++)
-#pragma unroll
-                for (int j = 0; j < 2; j++)
+                for (int k = 0; k < KSTEPS; k++)
                 {
+                    u32 b0, b1, b2, b3;
+                    ldmatrix4(b0, b1, b2, b3, chunk_address(keyAddress, row, 2 * k + ((lane >> 3) & 1)));
+#if HIGH_ROWS
+                    mma(scores[0], query[k][0], query[k][2], query[k][1], query[k][3], b0, b1);
+                    mma(scores[1], query[k][0], query[k][2], query[k][1], query[k][3], b2, b3);
+#else
+                    mma(scores[0], query[k][0], 0, query[k][1], 0, b0, b1);
+                    mma(scores[1], query[k][0], 0, query[k][1], 0, b2, b3);
+#endif
+                }
+            }
+
+            int token = start + (lane & 3) * 2;
+            bool ragged = start + WARP_TOKENS > compute.context || start < compute.first;
+#pragma unroll
+            for (int half = 0; half < (HIGH_ROWS ? 2 : 1); half++)
+            {
+                float best = maximum[half];
+#pragma unroll
+                for (int n = 0; n < 2; n++)
+#pragma unroll
+                    for (int j = 0; j < 2; j++)
+                    {
 #if SOFT_CAP
-                    float s = soft_cap(scores[n][half * 2 + j], capSlope, capLog2);
+                        float s = soft_cap(scores[n][half * 2 + j], capSlope, capLog2);
 #else
-                    float s = scores[n][half * 2 + j] * scaleLog2;
+                        float s = scores[n][half * 2 + j] * scaleLog2;
 #endif
-                    int t = token + n * 8 + j;
-                    if (ragged && (t >= compute.context || t < compute.first))
-                        s = NEG_INF;
-                    scores[n][half * 2 + j] = s;
-                    best = fmaxf(best, s);
-                }
-            best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
-            best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
-            float correction = exp2_fast(maximum[half] - best);
-            maximum[half] = best;
-            // a tile wholly outside the context leaves best at NEG_INF: its weights must be 0, not exp2(0)
-            float reference = best <= NEG_INF ? 0.f : best;
-            float sum = 0.f;
+                        int t = token + n * 8 + j;
+                        if (ragged && (t >= compute.context || t < compute.first))
+                            s = NEG_INF;
+                        scores[n][half * 2 + j] = s;
+                        best = fmaxf(best, s);
+                    }
+                best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 1));
+                best = fmaxf(best, __shfl_xor_sync(0xffffffffu, best, 2));
+                float correction = exp2_fast(maximum[half] - best);
+                maximum[half] = best;
+                // a tile wholly outside the context leaves best at NEG_INF: its weights must be 0, not exp2(0)
+                float reference = best <= NEG_INF ? 0.f : best;
+                float sum = 0.f;
 #pragma unroll
-            for (int n = 0; n < 2; n++)
+                for (int n = 0; n < 2; n++)
 #pragma unroll
-                for (int j = 0; j < 2; j++)
+                    for (int j = 0; j < 2; j++)
+                    {
+                        float p = exp2_fast(scores[n][half * 2 + j] - reference);
+                        scores[n][half * 2 + j] = p;
+                        sum += p;
+                    }
+                total[half] = total[half] * correction + sum;
+#pragma unroll
+                for (int n = 0; n < NTILES; n++)
                 {
-                    float p = exp2_fast(scores[n][half * 2 + j] - reference);
-                    scores[n][half * 2 + j] = p;
-                    sum += p;
+                    sums[n][half * 2] *= correction;
+                    sums[n][half * 2 + 1] *= correction;
                 }
-            total[half] = total[half] * correction + sum;
-#pragma unroll
-            for (int n = 0; n < NTILES; n++)
-            {
-                sums[n][half * 2] *= correction;
-                sums[n][half * 2 + 1] *= correction;
             }
-        }
 
-        {
-            u32 p0 = pack2(scores[0][0], scores[0][1]);
-            u32 p2 = pack2(scores[1][0], scores[1][1]);
-#if HIGH_ROWS
-            u32 p1 = pack2(scores[0][2], scores[0][3]), p3 = pack2(scores[1][2], scores[1][3]);
-#else
-            u32 p1 = 0, p3 = 0;
-#endif
-            // transposed matrices: dims 0-7 and 8-15 of the pair, each with tokens 0-7 and 8-15
-            int row = (lane & 7) + (((lane >> 3) & 1) << 3);
-            u32 address = valueAddress + (row * ROW + (lane >> 4) * 8) * 2;
-#pragma unroll
-            for (int n = 0; n < NTILES; n += 2)
             {
-                u32 b0, b1, b2, b3;
-                ldmatrix4_trans(b0, b1, b2, b3, address + n * 16);
-                mma(sums[n], p0, p1, p2, p3, b0, b1);
-                mma(sums[n + 1], p0, p1, p2, p3, b2, b3);
+                u32 p0 = pack2(scores[0][0], scores[0][1]);
+                u32 p2 = pack2(scores[1][0], scores[1][1]);
+#if HIGH_ROWS
+                u32 p1 = pack2(scores[0][2], scores[0][3]), p3 = pack2(scores[1][2], scores[1][3]);
+#else
+                u32 p1 = 0, p3 = 0;
+#endif
+                // transposed matrices: dims 0-7 and 8-15 of the pair, each with tokens 0-7 and 8-15
+                int row = (lane & 7) + (((lane >> 3) & 1) << 3);
+#pragma unroll
+                for (int n = 0; n < NTILES; n += 2)
+                {
+                    u32 b0, b1, b2, b3;
+                    ldmatrix4_trans(b0, b1, b2, b3, chunk_address(valueAddress, row, n + (lane >> 4)));
+                    mma(sums[n], p0, p1, p2, p3, b0, b1);
+                    mma(sums[n + 1], p0, p1, p2, p3, b2, b3);
+                }
             }
         }
         if (HEAD_DIM > 128)
             issue();
         stage = stage + 1 == STAGES ? 0 : stage + 1;
+        phase ^= stage == 0;
         remaining--;
 
         bool endOfItem = compute.tile + 1 == compute.tiles;
@@ -465,5 +580,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         }
         advance(compute, work, items, kvHeads);
     }
+#if !TENSOR_COPIES
     wait_copies<0>();
+#endif
 }

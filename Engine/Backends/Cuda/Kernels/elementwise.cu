@@ -6,24 +6,7 @@
 #include "primitives.cuh"
 #include "activations.cuh"
 #include "kv_cache.cuh"
-
-__device__ __forceinline__ float block_sum(float x)
-{
-    __shared__ float partial[32];
-    x = warp_sum(x);
-    if ((threadIdx.x & 31) == 0)
-        partial[threadIdx.x >> 5] = x;
-    __syncthreads();
-    float y = threadIdx.x < blockDim.x / 32 ? partial[threadIdx.x] : 0.f;
-    if (threadIdx.x < 32)
-    {
-        y = warp_sum(y);
-        if (threadIdx.x == 0)
-            partial[0] = y;
-    }
-    __syncthreads();
-    return partial[0];
-}
+#include "row_scale.cuh"
 
 // ids[token] -> output[token, hidden]; blockDim.x * 8 >= hidden is not required.
 extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restrict__ table, const int *__restrict__ ids, int hidden, float scale)
@@ -46,8 +29,8 @@ extern "C" __global__ void embed(elem *__restrict__ output, const elem *__restri
     }
 }
 
-// residual[row] += delta[row] (delta may be null); output[row] = residual / rms(residual) * (weight + weightOffset); the output may be the
-// residual itself. hidden <= blockDim * 8 * NORM_CHUNKS.
+// residual[row] += delta[row] (delta may be null); output[row] = residual / rms(residual) * (weight + weightOffset), without the factor where weight
+// is null and weightOffset 1; the output may be the residual itself. hidden <= blockDim * 8 * NORM_CHUNKS.
 // The host says how many chunks and threads a row of the model takes: fewer registers, so that more rows are on their way at once.
 #ifndef NORM_CHUNKS
 #define NORM_CHUNKS 4
@@ -94,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_no
         }
 #pragma unroll
         for (int j = 0; j < 4; j++)
-            squares += low_half(x[j]) * low_half(x[j]) + high_half(x[j]) * high_half(x[j]);
+            squares += squares_of(x[j]);
     }
     float inverse = rsqrtf(block_sum(squares) / hidden + epsilon);
 #pragma unroll
@@ -103,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_no
         int i = threadIdx.x + c * blockDim.x;
         if (i >= chunks)
             break;
-        uint4 g = w[i];
+        uint4 g = weight ? w[i] : make_uint4(0, 0, 0, 0);
         const u32 *x = reinterpret_cast<const u32 *>(&values[c]), *y = reinterpret_cast<const u32 *>(&g);
         uint4 v;
         u32 *z = reinterpret_cast<u32 *>(&v);
@@ -114,6 +97,14 @@ extern "C" __global__ void __launch_bounds__(NORM_THREADS, NORM_CTAS) add_rms_no
     }
 }
 
+// matrix[row] *= weight + offset, weight [inputs]: a norm's weight becomes part of the product that reads the norm. Grid: the matrix's rows.
+extern "C" __global__ void fold_norm(elem *__restrict__ matrix, const float *__restrict__ weight, int inputs, float offset)
+{
+    u32 *row = reinterpret_cast<u32 *>(matrix + (u64)blockIdx.x * inputs);
+    for (int i = threadIdx.x; i < inputs / 2; i += blockDim.x)
+        row[i] = pack2(low_half(row[i]) * (weight[2 * i] + offset), high_half(row[i]) * (weight[2 * i + 1] + offset));
+}
+
 // Moves Width elements.
 template <int Width>
 struct alignas(Width * 2) Piece
@@ -121,9 +112,22 @@ struct alignas(Width * 2) Piece
     u32 word[Width / 2];
 };
 
-template <int Width>
-__device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem *valueSlot, const float2 *table, int heads, int kvHeads, int rotaryDim)
+template <int Width, bool Scaled>
+__device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem *valueSlot, const float2 *table, int heads, int kvHeads, int rotaryDim,
+    float scale, const elem *bias)
 {
+    auto moved = [&](Piece<Width> piece, int at) {
+        if (Scaled)
+        {
+#pragma unroll
+            for (int j = 0; j < Width / 2; j++)
+            {
+                const float2 v = finished<Scaled>(piece.word[j], scale, bias, at + 2 * j);
+                piece.word[j] = pack2(v.x, v.y);
+            }
+        }
+        return piece;
+    };
     typedef Piece<Width> P;
     const int half = rotaryDim / 2;
     const int pairs = half / Width, rest = (HEAD_DIM - rotaryDim) / Width, perHead = pairs + rest;
@@ -145,33 +149,32 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
                 for (int j = 0; j < Width / 2; j++)
                 {
                     float4 t = *reinterpret_cast<const float4 *>(table + d + 2 * j);       // cos, sin of two pairs
-                    float a0 = low_half(a.word[j]), a1 = high_half(a.word[j]), b0 = low_half(b.word[j]), b1 = high_half(b.word[j]);
-                    x.word[j] = pack2(a0 * t.x - b0 * t.y, a1 * t.z - b1 * t.w);
-                    y.word[j] = pack2(b0 * t.x + a0 * t.y, b1 * t.z + a1 * t.w);
+                    const float2 u = finished<Scaled>(a.word[j], scale, bias, head * HEAD_DIM + d + 2 * j), v = finished<Scaled>(b.word[j], scale, bias, head * HEAD_DIM + half + d + 2 * j);
+                    x.word[j] = pack2(u.x * t.x - v.x * t.y, u.y * t.z - v.y * t.w);
+                    y.word[j] = pack2(v.x * t.x + u.x * t.y, v.y * t.z + u.y * t.w);
                 }
                 *reinterpret_cast<P *>(destination + d) = x;
                 *reinterpret_cast<P *>(destination + half + d) = y;
             }
-            else if (isKey)
+            else if (isKey || Scaled)
             {
                 int d = rotaryDim + (piece - pairs) * Width;
-                *reinterpret_cast<P *>(destination + d) = *reinterpret_cast<P *>(source + d);
+                *reinterpret_cast<P *>(destination + d) = moved(*reinterpret_cast<P *>(source + d), head * HEAD_DIM + d);
             }
         }
         else
         {
             int j = i - rotated;
             int head = j / (HEAD_DIM / Width), d = (j % (HEAD_DIM / Width)) * Width;
-            *reinterpret_cast<P *>(valueSlot + (u64)head * BLOCK_SIZE * HEAD_DIM + d)
-                = *reinterpret_cast<P *>(row + (heads + kvHeads + head) * HEAD_DIM + d);
+            const int at = (heads + kvHeads + head) * HEAD_DIM + d;
+            *reinterpret_cast<P *>(valueSlot + (u64)head * BLOCK_SIZE * HEAD_DIM + d) = moved(*reinterpret_cast<P *>(row + at), at);
         }
     }
 }
 
-// Rotates queries in place, writes rotated keys and plain values to their cache slots. cosSin: [positions, rotaryDim / 2] (cos, sin).
-extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
-    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
-    int heads, int kvHeads, int rotaryDim)
+template <bool Scaled>
+__device__ __forceinline__ void rotate_rows(elem *qkv, elem *keys, elem *values, const float2 *cosSin, const int *positions, const int *slots,
+    int heads, int kvHeads, int rotaryDim, const elem *input, int inputs, float epsilon, const elem *bias)
 {
     wait_for_previous();
     allow_next();
@@ -180,15 +183,35 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
     const int half = rotaryDim / 2;
     const float2 *table = cosSin + (u64)positions[token] * half;
     const u64 slotBase = cache_offset(slots[token], 0, kvHeads);
+    const float scale = Scaled && input ? row_scale(input + (u64)token * inputs, inputs, epsilon) : 1.f;
     if (half % 8 == 0)
-        rotate_and_store<8>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim);
+        rotate_and_store<8, Scaled>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
     else
-        rotate_and_store<4>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim);
+        rotate_and_store<4, Scaled>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
 }
 
-// gateUp [rows, 2 * inner] (gate first) -> output [rows, inner]. Grid: (inner / 8 / (2 * blockDim) rounded up, rows).
+// Rotates queries in place, writes rotated keys and plain values to their cache slots. cosSin: [positions, rotaryDim / 2] (cos, sin).
+extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
+    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
+    int heads, int kvHeads, int rotaryDim)
+{
+    rotate_rows<false>(qkv, keys, values, cosSin, positions, slots, heads, kvHeads, rotaryDim, nullptr, 0, 0.f, nullptr);
+}
+
+// The same for a product that is still to be multiplied by 1 / rms of its rows of input [rows, inputs] (null: it is not), and bias (may be null) to be added.
+extern "C" __global__ void scale_rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
+    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
+    int heads, int kvHeads, int rotaryDim, const elem *__restrict__ input, int inputs, float epsilon, const elem *__restrict__ bias)
+{
+    rotate_rows<true>(qkv, keys, values, cosSin, positions, slots, heads, kvHeads, rotaryDim, input, inputs, epsilon, bias);
+}
+
+#define GATE_CHUNKS 4                            // of 8 elements, of a thread: all on their way before the first is waited for
+// gateUp [rows, 2 * inner] (gate first) -> output [rows, inner]. Grid: (inner / 8 / (GATE_CHUNKS * blockDim) rounded up, rows).
+// input [rows, inputs], if not null: gate and up are a product of it that is still to be multiplied by 1 / rms of its rows.
 template <int Activation>
-__device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, float alpha, float limit)
+__device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, float alpha, float limit,
+    const elem *input = nullptr, int inputs = 0, float epsilon = 0.f)
 {
     wait_for_previous();
     allow_next();
@@ -196,17 +219,18 @@ __device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem 
     const u64 row = blockIdx.y;
     const uint4 *source = reinterpret_cast<const uint4 *>(gateUp + row * 2 * inner);
     uint4 *destination = reinterpret_cast<uint4 *>(output + row * inner);
-    const int first = blockIdx.x * 2 * blockDim.x + threadIdx.x;
-    uint4 g[2], u[2];
+    const int first = blockIdx.x * GATE_CHUNKS * blockDim.x + threadIdx.x;
+    uint4 g[GATE_CHUNKS], u[GATE_CHUNKS];
 #pragma unroll
-    for (int n = 0; n < 2; n++)
+    for (int n = 0; n < GATE_CHUNKS; n++)
     {
         int c = first + n * blockDim.x;
         if (c < chunks)
             g[n] = source[c], u[n] = source[chunks + c];
     }
+    const float scale = input ? row_scale(input + row * inputs, inputs, epsilon) : 1.f;
 #pragma unroll
-    for (int n = 0; n < 2; n++)
+    for (int n = 0; n < GATE_CHUNKS; n++)
     {
         int c = first + n * blockDim.x;
         if (c >= chunks)
@@ -216,29 +240,29 @@ __device__ __forceinline__ void gate_rows(elem *__restrict__ output, const elem 
         u32 *z = reinterpret_cast<u32 *>(&v);
 #pragma unroll
         for (int j = 0; j < 4; j++)
-            z[j] = pack2(gated<Activation>(low_half(x[j]), low_half(y[j]), alpha, limit), gated<Activation>(high_half(x[j]), high_half(y[j]), alpha, limit));
+            z[j] = pack2(gated<Activation>(low_half(x[j]) * scale, low_half(y[j]) * scale, alpha, limit), gated<Activation>(high_half(x[j]) * scale, high_half(y[j]) * scale, alpha, limit));
         destination[c] = v;
     }
 }
 
-extern "C" __global__ void silu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+extern "C" __global__ void silu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, const elem *__restrict__ input, int inputs, float epsilon)
 {
-    gate_rows<SILU>(output, gateUp, inner, 0.f, 0.f);
+    gate_rows<SILU>(output, gateUp, inner, 0.f, 0.f, input, inputs, epsilon);
 }
 
-extern "C" __global__ void gelu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+extern "C" __global__ void gelu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, const elem *__restrict__ input, int inputs, float epsilon)
 {
-    gate_rows<GELU>(output, gateUp, inner, 0.f, 0.f);
+    gate_rows<GELU>(output, gateUp, inner, 0.f, 0.f, input, inputs, epsilon);
 }
 
-extern "C" __global__ void gelu_tanh_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+extern "C" __global__ void gelu_tanh_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, const elem *__restrict__ input, int inputs, float epsilon)
 {
-    gate_rows<GELU_TANH>(output, gateUp, inner, 0.f, 0.f);
+    gate_rows<GELU_TANH>(output, gateUp, inner, 0.f, 0.f, input, inputs, epsilon);
 }
 
-extern "C" __global__ void relu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner)
+extern "C" __global__ void relu_mul(elem *__restrict__ output, const elem *__restrict__ gateUp, int inner, const elem *__restrict__ input, int inputs, float epsilon)
 {
-    gate_rows<RELU>(output, gateUp, inner, 0.f, 0.f);
+    gate_rows<RELU>(output, gateUp, inner, 0.f, 0.f, input, inputs, epsilon);
 }
 
 // gpt-oss: its gate and up are clamped to limit.

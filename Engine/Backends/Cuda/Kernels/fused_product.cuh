@@ -4,7 +4,8 @@
 #include "kv_cache.cuh"
 #include "activations.cuh"
 
-// 0: input as it is. 1: input is the residual stream, which the kernel normalises for itself (RMSNorm).
+// 0: input as it is. 1: input is the residual stream, which the kernel normalises for itself (RMSNorm). 2: the same where the norm's weight is part of
+// the product's, so that only the sums are divided by the root-mean-square of the input.
 #ifndef NORM
 #define NORM 0
 #endif

@@ -35,7 +35,7 @@
 #define ROUND_UNITS (LOADS % DEPTH == 0 ? 1 : DEPTH % LOADS == 0 ? DEPTH / LOADS : DEPTH)    // after which the ring is back where it was
 #define WARPS 16                                 // that multiply
 #define REDUCERS 4
-#define TWICE (PIECES * (CHUNKS - SHARED_CHUNKS) > 8)       // inputs that are normalised are read twice: there are no registers to hold them meanwhile
+#define TWICE (NORM == 1 && PIECES * (CHUNKS - SHARED_CHUNKS) > 8)       // inputs that are normalised are read twice: there are no registers to hold them meanwhile
 // 96 each at the start.
 #define REGISTERS 104
 #define REDUCER_REGISTERS (5 * 96 - 4 * REGISTERS)
@@ -56,11 +56,6 @@ __device__ __forceinline__ uint4 load_weights(const elem *p, bool there)
     asm volatile("{.reg .pred p; setp.ne.b32 p, %5, 0; mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0;\n"
         "@p ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4]; }" : "=&r"(v.x), "=&r"(v.y), "=&r"(v.z), "=&r"(v.w) : "l"(p), "r"((int)there));
     return v;
-}
-
-__device__ __forceinline__ float squares(u32 x)
-{
-    return low_half(x) * low_half(x) + high_half(x) * high_half(x);
 }
 
 __device__ __forceinline__ u32 normed(u32 x, float scale, u32 weight)
@@ -152,6 +147,40 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" :: "n"(REDUCER_REGISTERS));
         wait_for_barriers();
         wait_for_previous();
+#if NORM == 2
+        // The sums are scaled here, so that the warps that multiply do not wait for the norm.
+        if (CLUSTER == 1 || warp == WARPS)
+        {
+            named_barrier(1, (WARPS + (CLUSTER > 1 ? 1 : REDUCERS)) * 32);
+#if CLUSTER > 1
+            if (lane < OCTETS * 8)
+            {
+                float sum = 0.f;
+#pragma unroll
+                for (int w = 0; w < WARPS; w++)
+                    sum += warpSquares[w][lane];
+                for (u32 r = 0; r < CLUSTER; r++)
+                    send(address_in(shared_address(&rowSquares[rank][lane]), r), address_in(squared, r), sum);
+            }
+#endif
+        }
+        // Of the row that has the lane's number.
+        auto find_scale = [&]() {
+#if CLUSTER > 1
+            if (lane == 0)
+                barrier_expect(squared, CLUSTER * OCTETS * 32);
+            barrier_wait(squared, 0);
+#endif
+            float sum = 0.f;
+            if (lane < OCTETS * 8)
+            {
+#pragma unroll
+                for (int i = 0; i < (CLUSTER > 1 ? CLUSTER : WARPS); i++)
+                    sum += CLUSTER > 1 ? rowSquares[CLUSTER > 1 ? i : 0][lane] : warpSquares[i][lane];
+            }
+            return rsqrtf(sum / inputs + epsilon);
+        };
+#endif
         // What the warps of this CTA have of a unit, of 8 rows.
         auto sums_of = [&](int buffer, int octet) {
             const float2 *partial = reinterpret_cast<const float2 *>(raw + INPUT_BYTES + buffer * PARTIAL_BYTES) + octet * WARPS * 32 + lane;
@@ -191,6 +220,9 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
 #endif
         // With several CTAs one warp finishes this CTA's units, else each one a unit in turn: what one waits for is hidden under the others' work.
         const int firstTurn = CLUSTER > 1 ? rank : warp - WARPS, step = CLUSTER > 1 ? CLUSTER : REDUCERS;
+#if NORM == 2
+        const float scale = find_scale();
+#endif
         for (int turn = firstTurn, unit = cluster + turn * clusters; unit < units; turn += step, unit += step * clusters)
         {
             const int pair = unit * UNIT_PAIRS + quarter, low = row_of(pair, 0, outputs), high = row_of(pair, 1, outputs);
@@ -238,6 +270,10 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                     sum.x += at[r * 32 * OCTETS + o].x, sum.y += at[r * 32 * OCTETS + o].y;
 #else
                 float2 sum = sums_of(buffer, o);
+#endif
+#if NORM == 2
+                const float by = __shfl_sync(0xffffffffu, scale, o * 8 + group);
+                sum.x *= by, sum.y *= by;
 #endif
                 if (!inside || row >= rows)
                     continue;
@@ -328,7 +364,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
 #pragma unroll
     for (int i = 0; i < DEPTH; i++)
         ring[i] = load(i % LOADS);
-#if NORM
+#if NORM == 1
     if (lane < CHUNKS * CHUNK / 64 && begin + lane * 64 < inputs)
         prefetch(normWeight + begin + lane * 64);
 #endif
@@ -351,7 +387,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         const int row = SPLIT ? group : p * 8 + group, k = place_of(c, p);
         return row < rows && k < inputs ? *reinterpret_cast<const uint4 *>(input + (u64)row * inputs + k) : make_uint4(0, 0, 0, 0);
     };
-#if !NORM || !TWICE
+#if !TWICE
 #pragma unroll
     for (int p = 0; p < PIECES; p++)
 #pragma unroll
@@ -370,13 +406,16 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                 for (int p = o; p < (SPLIT ? 2 : o + 1); p++)
                 {
                     const uint4 v = TWICE ? input_of(c, p) : x(c, p);
-                    sum += squares(v.x) + squares(v.y) + squares(v.z) + squares(v.w);
+                    sum += squares_of(v.x) + squares_of(v.y) + squares_of(v.z) + squares_of(v.w);
                 }
             sum += __shfl_xor_sync(0xffffffffu, sum, 1);
             sum += __shfl_xor_sync(0xffffffffu, sum, 2);
             if (quarter == 0)
                 warpSquares[warp][o * 8 + group] = sum;
         }
+#if NORM == 2
+        asm volatile("bar.arrive 1, %0;" :: "n"((WARPS + (CLUSTER > 1 ? 1 : REDUCERS)) * 32) : "memory");
+#else
         named_barrier(1, WARPS * 32);
         if (warp == 0)
         {
@@ -426,6 +465,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                 keep(c, p, make_uint4(normed(v.x, by, g.x), normed(v.y, by, g.y), normed(v.z, by, g.z), normed(v.w, by, g.w)));
             }
         }
+#endif
     }
 #endif
 

@@ -108,6 +108,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
             sum += partial[m][w];
         squares[m] = rsqrtf(sum / inputs + epsilon);
     }
+#if NORM == 1
     for (int c = threadIdx.x; c < chunks; c += WARPS * 32)
     {
         const uint4 g = reinterpret_cast<const uint4 *>(normWeight)[c];
@@ -123,6 +124,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
                 pack2(low_half(v.w) * scale * low_half(g.w), high_half(v.w) * scale * high_half(g.w)));
         }
     }
+#endif
 #else
     for (int c = threadIdx.x; c < ROWS * chunks; c += WARPS * 32)
         staged[c] = source[c];
@@ -168,7 +170,11 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
         {
             const float a = warp_sum(sums[0][m]), b = warp_sum(sums[1][m]);
             if (lane == m)
+#if NORM == 2
+                low = a * squares[m], high = b * squares[m];
+#else
                 low = a, high = b;
+#endif
         }
         if (lane < ROWS)
         {

@@ -160,6 +160,11 @@ __device__ __forceinline__ uint4 load_streaming(const elem *p)
     return v;
 }
 
+__device__ __forceinline__ float squares_of(u32 x)
+{
+    return low_half(x) * low_half(x) + high_half(x) * high_half(x);
+}
+
 __device__ __forceinline__ void prefetch(const void *p)
 {
     asm volatile("prefetch.global.L1 [%0];" :: "l"(p));

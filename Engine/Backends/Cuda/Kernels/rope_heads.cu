@@ -1,17 +1,20 @@
 // Rotary embedding with KV write for heads that rope_store_kv of elementwise.cu does not cover: RMSNorm of each query and key head first, any
-// even number of dimensions that turn, queries scaled by position.
+// even number of dimensions that turn, queries scaled by position. With input [tokens, inputs], qkv is a product of it that is still to be multiplied
+// by 1 / rms of its rows, and bias (may be null) still to be added.
 // In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM], norm weights [HEAD_DIM] or null, cosSin [rows, rotaryDim / 2] (cos, sin). Out: queries in place, keys and values at their slots.
 // Grid: one CTA of 256 threads per token, a head a warp.
 // Source: Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE, half-split pairs). Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs
 #include "primitives.cuh"
 #include "kv_cache.cuh"
+#include "row_scale.cuh"
 
 #define WARPS 8
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
     const float2 *__restrict__ cosSin, const int *__restrict__ angleRows, const int *__restrict__ slots,
     int heads, int kvHeads, int rotaryDim, const elem *__restrict__ queryNorm, const elem *__restrict__ keyNorm, float epsilon, float weightOffset,
-    const float *__restrict__ queryScales, const int *__restrict__ positions)
+    const float *__restrict__ queryScales, const int *__restrict__ positions,
+    const elem *__restrict__ input, int inputs, float inputEpsilon, const elem *__restrict__ bias)
 {
     allow_next();
     wait_for_previous();
@@ -23,6 +26,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
     const float queryScale = queryScales ? queryScales[positions[token]] : 1.f;
     const u64 slotBase = cache_offset(slots[token], 0, kvHeads);
     float *x = staged[warp];
+    const float inputScale = input ? row_scale(input + (u64)token * inputs, inputs, inputEpsilon) : 1.f;
 
     for (int head = warp; head < heads + 2 * kvHeads; head += WARPS)
     {
@@ -31,7 +35,10 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
         {
             u32 *destination = reinterpret_cast<u32 *>(values + slotBase + (u64)(head - heads - kvHeads) * BLOCK_SIZE * HEAD_DIM);
             for (int i = lane; i < HEAD_DIM / 2; i += 32)
-                destination[i] = source[i];
+            {
+                const float2 v = finished<true>(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
+                destination[i] = pack2(v.x, v.y);
+            }
             continue;
         }
         const bool isKey = head >= heads;
@@ -39,11 +46,10 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
         float squares = 0.f;
         for (int i = lane; i < HEAD_DIM / 2; i += 32)
         {
-            const u32 v = source[i];
-            const float a = low_half(v), b = high_half(v);
-            squares += a * a + b * b;
-            x[2 * i] = a;
-            x[2 * i + 1] = b;
+            const float2 v = finished<true>(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
+            squares += v.x * v.x + v.y * v.y;
+            x[2 * i] = v.x;
+            x[2 * i + 1] = v.y;
         }
         if (norm)
         {
