@@ -6,7 +6,7 @@ namespace Fastgen.Engine.Backends.Cuda;
 /// <content>Timing the candidates, and the file that keeps what was chosen.</content>
 internal sealed unsafe partial class Matmul
 {
-    // The library's best guesses are not always among its first: of 32 the choice for 32 rows gave 5,952 tokens/s where that of 8 gave 5,845 (Mistral-7B on an H200).
+    // The library's best is not always among its first guesses: of 32 the choice for 32 rows gave 5,952 tokens/s where that of 8 gave 5,845 (Mistral-7B on an H200).
     private const int MostCandidates = 32;
 
     // Candidates this much slower than the best in a short look are not timed again.
@@ -114,36 +114,9 @@ internal sealed unsafe partial class Matmul
             return false;
         }
 
-        CublasLt.MatmulCandidate[] candidates = plan.Candidates(_library, WorkspaceBytes, MostCandidates, bias);
-        CublasLt.MatmulAlgorithm chosen = candidates[0].Algorithm;
         double work = 2.0 * shape.Rows * shape.Outputs * shape.Inputs;
         int repeats = (int)Math.Clamp(6e12 / work, 4, 24);
-        float best = float.MaxValue;
-        List<(CublasLt.MatmulAlgorithm Algorithm, float Milliseconds)> looks = [];
-        foreach (CublasLt.MatmulCandidate candidate in candidates)
-        {
-            plan.Algorithm = candidate.Algorithm;
-            if (RunLibrary(plan, input, weights[0], bias, output, share: 0).Code == 0)
-            {
-                looks.Add((candidate.Algorithm, TimeLibrary(Math.Max(2, repeats / 4))));
-            }
-        }
-
-        float TimeLibrary(int times) => Time(times, weights, weight => RunLibrary(plan, input, weight, bias, output, share: 0).Check());
-        float limit = looks.Select(look => look.Milliseconds).DefaultIfEmpty().Min() * Hopeless;
-        foreach ((CublasLt.MatmulAlgorithm algorithm, _) in looks.Where(look => look.Milliseconds <= limit))
-        {
-            plan.Algorithm = algorithm;
-            float milliseconds = TimeLibrary(repeats);
-            // The library's first guess stays unless another is clearly faster.
-            if (milliseconds < best * (best == float.MaxValue ? 1f : 0.99f))
-            {
-                best = milliseconds;
-                chosen = algorithm;
-            }
-        }
-
-        plan.Algorithm = chosen;
+        float best = ChooseAlgorithm(plan, repeats, input, weights, bias, output);
         foreach (OwnMatmul own in _own)
         {
             if (!own.Accepts(shape) || !own.Competes(shape, after))
@@ -171,9 +144,50 @@ internal sealed unsafe partial class Matmul
             ChooseFollowed(plan, repeats, input, weights, bias, output, after, separately);
         }
 
-        _kept[key] = (plan.Own?.Name ?? Text(chosen)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
+        _kept[key] = (plan.Own?.Name ?? Text(plan.Algorithm)) + (plan.Followed is { } followed ? $"+{followed.Name}" : "");
         _changed = true;
         return true;
+    }
+
+    /// <summary>Gives the plan the library's fastest algorithm: a short look at all, then a longer one at those that were near the best.</summary>
+    /// <returns>Its milliseconds; the largest number if none ran.</returns>
+    private float ChooseAlgorithm(MatmulPlan plan, int repeats, nint input, IReadOnlyList<nint> weights, nint bias, nint output)
+    {
+        CublasLt.MatmulCandidate[] candidates = plan.Candidates(_library, WorkspaceBytes, MostCandidates, bias);
+        List<(CublasLt.MatmulAlgorithm Algorithm, float Milliseconds)> looks = [];
+        foreach (CublasLt.MatmulCandidate candidate in candidates)
+        {
+            plan.Algorithm = candidate.Algorithm;
+            if (RunLibrary(plan, input, weights[0], bias, output, share: 0).Code == 0)
+            {
+                looks.Add((candidate.Algorithm, TimeLibrary(Math.Max(2, repeats / 4))));
+            }
+        }
+
+        plan.Algorithm = candidates[0].Algorithm;
+        if (looks.Count == 0)
+        {
+            return float.MaxValue;
+        }
+
+        float limit = looks.Min(look => look.Milliseconds) * Hopeless, best = float.MaxValue;
+        CublasLt.MatmulAlgorithm chosen = candidates[0].Algorithm;
+        foreach ((CublasLt.MatmulAlgorithm algorithm, _) in looks.Where(look => look.Milliseconds <= limit))
+        {
+            plan.Algorithm = algorithm;
+            float milliseconds = TimeLibrary(repeats);
+            // An earlier guess of the library stays unless a later one is clearly faster.
+            if (milliseconds < best * 0.99f)
+            {
+                best = milliseconds;
+                chosen = algorithm;
+            }
+        }
+
+        plan.Algorithm = chosen;
+        return best;
+
+        float TimeLibrary(int times) => Time(times, weights, weight => RunLibrary(plan, input, weight, bias, output, share: 0).Check());
     }
 
     /// <summary>Times the kernels that only do a product together with what follows against both one after the other, by turns: the device's clock falls while it works.</summary>
