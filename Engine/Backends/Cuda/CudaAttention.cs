@@ -36,7 +36,7 @@ internal sealed unsafe class CudaAttention : IDisposable
     private readonly DeviceBuffer? _maps;
     private readonly byte* _decodeMaps;
     private nint _mappedQueries;
-    private Kernels? _first;
+    private Kernels? _prepared;
 
     public CudaAttention(CudaDevice device, KernelCompiler compiler, CudaKvCache cache, bool fp16, int maxSequences)
     {
@@ -58,12 +58,12 @@ internal sealed unsafe class CudaAttention : IDisposable
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
 
+        ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
         _hopper = device.ComputeCapability == 90 && dim is 64 or 128 && HopperKeyTile % block == 0;
         if (_hopper)
         {
             QueryTile = 128;
             _maps = new DeviceBuffer(device, ((2 * cache.Layout.LayerCount) + 1) * TensorMap.Bytes, "tensor maps");
-            ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
             uint[] box = [64, (uint)block, 1, 1];
             for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
             {
@@ -80,7 +80,6 @@ internal sealed unsafe class CudaAttention : IDisposable
         if (_tensorCopies)
         {
             _decodeMaps = (byte*)NativeMemory.AlignedAlloc((nuint)(2 * cache.Layout.LayerCount * TensorMap.Bytes), 64);
-            ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
             for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
             {
                 TensorMap.Encode(_decodeMaps + (2 * layer * TensorMap.Bytes), cache.Keys(layer), fp16, shape, [64, WarpTokens, 1, 1]);
@@ -98,7 +97,7 @@ internal sealed unsafe class CudaAttention : IDisposable
     /// <param name="windows">Of all layers.</param>
     public void Prepare(bool softCap, bool sinks, IEnumerable<int?> windows)
     {
-        _first = Of(softCap, sinks);
+        _prepared = Of(softCap, sinks);
         foreach (int? window in windows.Distinct())
         {
             _starts[window ?? 0] = new DeviceBuffer(_device, (long)_decodeGrid * StartBytes, "shares of attention");
@@ -116,7 +115,7 @@ internal sealed unsafe class CudaAttention : IDisposable
 
         foreach ((int window, DeviceBuffer starts) in _starts)
         {
-            _first!.Starts.Launch(_device.Stream, DecodeGrid(sequences), 1, 32, starts.Address, arena.Tables, arena.Contexts, arena.DecodeSequences, arena.DecodeTileStarts(window == 0 ? null : window),
+            _prepared!.Starts.Launch(_device.Stream, DecodeGrid(sequences), 1, 32, starts.Address, arena.Tables, arena.Contexts, arena.DecodeSequences, arena.DecodeTileStarts(window == 0 ? null : window),
                 arena.DecodeCount, arena.TableStride, _layout.KeyValueHeadCount, window);
         }
     }

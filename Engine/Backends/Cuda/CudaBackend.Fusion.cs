@@ -1,9 +1,10 @@
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <content>
-/// A product waits until the next operation is known, so that one kernel can do both; in steps of few rows a norm waits for the product that
-/// reads it. What was done in passing leaves the tensor between the two unwritten, so a product's output may be read either by the operation
-/// right after it or by others, not by both; the output of a norm may be read by any.
+/// A product waits until the next operation is known, so that one kernel can do both; a norm waits for the product that reads it in steps of few
+/// rows, and where its weight is part of the product's: then what is left of it, a factor for each row, is applied to the sums. What was done in
+/// passing leaves the tensor between the two unwritten, so a product's output may be read either by the operation right after it or by others, not
+/// by both; the output of a norm may be read by any.
 /// </content>
 internal sealed unsafe partial class CudaBackend
 {

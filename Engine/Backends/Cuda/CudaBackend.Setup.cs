@@ -19,7 +19,7 @@ internal sealed unsafe partial class CudaBackend
 
         ModelConfig config = options.Config;
         _options = options;
-        _recordedForward = BeginAndForward;
+        _recordedForward = Forward;
         _layout = new AttentionLayout(config.HeadCount, config.KeyValueHeadCount, config.HeadDim);
         _device = CudaDevice.Open(options.Device);
         try

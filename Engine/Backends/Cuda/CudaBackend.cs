@@ -117,11 +117,11 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
 
         ForgetWaiting();
+        _forward = forward;
         if (!decode)
         {
             _rows = batch.TokenCount;
-            _attention?.Begin(_arena, _arena.DecodeItems);
-            forward(batch);
+            Forward(batch);
             LaunchWaiting();
             return;
         }
@@ -130,7 +130,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _recording = true;
         try
         {
-            _forward = forward;
             _graphs.Run(bucket, batch, _recordedForward);
         }
         finally
@@ -139,13 +138,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
 
         Sample(batch);
-    }
-
-    /// <summary>What a graph records.</summary>
-    private void BeginAndForward(Batch batch)
-    {
-        _attention?.Begin(_arena!, _rows);
-        _forward!(batch);
     }
 
     public void Embed(Batch batch, DeviceTensor table, float scale, DeviceTensor hidden)
@@ -213,7 +205,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
         LaunchProduct();
         LaunchNormOf((CudaTensor)qkv);
         _lastWeight = null;
-        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, sequences: _recording ? _rows : _arena!.DecodeItems, nextMayStart: _rows <= VectorMatmul.MaxRows);
+        _attention!.Run(_arena!, layer, (CudaTensor)qkv, settings, (CudaTensor)output, _recording, DecodingSequences, nextMayStart: _rows <= VectorMatmul.MaxRows);
     }
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output)
@@ -302,6 +294,9 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _device.Dispose();
     }
 
+    /// <summary>Sequences that bring one token; in a recording the most that it is replayed for.</summary>
+    private int DecodingSequences => _recording ? _rows : _arena!.DecodeItems;
+
     /// <summary>One token per sequence, each sampled, in order: what the graphs record.</summary>
     private static bool IsPlainDecode(Batch batch)
     {
@@ -319,6 +314,13 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
 
         return true;
+    }
+
+    /// <summary>A step's kernels up to the logits: what a graph records.</summary>
+    private void Forward(Batch batch)
+    {
+        _attention?.Begin(_arena!, DecodingSequences);
+        _forward!(batch);
     }
 
     private void CopyBlocks(Batch batch)
