@@ -127,13 +127,12 @@ struct alignas(16) Start
     int4 blocks;                                 // of the first tile, by warp
 };
 
-// starts [CTAs of attention_decode]. Grid: as many warps, one to a CTA.
+// starts [CTAs of attention_decode], for all of them to read as soon as they start. Grid: as many warps, one to a CTA.
 extern "C" __global__ void __launch_bounds__(32) attention_decode_starts(Start *__restrict__ starts,
     const int *__restrict__ blockTables, const int *__restrict__ contexts, const int *__restrict__ workSequences, const int *__restrict__ tileStarts,
     const int *__restrict__ itemCount, const int *__restrict__ tableStride, int kvHeads, int window)
 {
     wait_for_previous();
-    allow_next();
     const int lane = threadIdx.x, cta = blockIdx.x;
     const int items = *itemCount, maxBlocks = *tableStride;
     const Work work = { workSequences, tileStarts, contexts, window };
@@ -165,7 +164,13 @@ extern "C" __global__ void __launch_bounds__(32) attention_decode_starts(Start *
             make_int4(__shfl_sync(0xffffffffu, block, 0), __shfl_sync(0xffffffffu, block, 1), __shfl_sync(0xffffffffu, block, 2), __shfl_sync(0xffffffffu, block, 3)) };
     }
     if (lane == 0)
+    {
         starts[cta] = start;
+        __threadfence();
+    }
+    // Not earlier: should attention be the next kernel, it reads this before it waits.
+    __syncwarp();
+    allow_next();
 }
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
