@@ -19,7 +19,7 @@ internal sealed unsafe partial class CudaBackend
     private CudaLinearWeight? _lastWeight;
 
     /// <summary>No kernel for more rows normalises its input, so there a norm would wait for nothing, unless its weight is part of the product's.</summary>
-    private bool NormMayWait => Fuses && _rows <= (StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows);
+    private bool MayWait(CudaTensor normWeight) => Fuses && (normWeight.Folded || _rows <= (StationaryMatmul.RunsOn(_device) ? StationaryMatmul.MaxRows : VectorMatmul.MaxRows));
 
     /// <summary>What is still to be done to a product: multiplied by 1 / rms of its rows of input, then the bias added.</summary>
     private readonly record struct Unfinished(nint Input, int Inputs, float Epsilon, nint Bias);
@@ -39,7 +39,7 @@ internal sealed unsafe partial class CudaBackend
 
         LaunchProduct();
         DropOrLaunchNorm(output);
-        if (delta is null && (NormMayWait || (Fuses && weight.Folded)) && !ReferenceEquals(hidden, output))
+        if (delta is null && MayWait(weight) && !ReferenceEquals(hidden, output))
         {
             _waitingNorm = new WaitingNorm(hidden, weight, epsilon, output);
             return;

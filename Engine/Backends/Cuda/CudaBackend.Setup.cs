@@ -67,11 +67,10 @@ internal sealed unsafe partial class CudaBackend
         int hidden = Math.Max(_options.Config.HiddenSize, _options.Config.Latent?.QueryRank ?? 0), threads = NormThreads(hidden);
         _elementwise = new CudaModule(_device, _compiler.Compile("elementwise.cu",
             $"HEAD_DIM={_layout.HeadDim}", $"BLOCK_SIZE={blockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
-            $"NORM_THREADS={threads}", $"NORM_CHUNKS={((hidden / 8) + threads - 1) / threads}"));
+            $"NORM_THREADS={threads}", $"NORM_CHUNKS={((hidden / 8) + threads - 1) / threads}", $"GATE_CHUNKS={GateChunks}"));
         _embed = _elementwise.Kernel("embed", overlaps: true);
         _norm = _elementwise.Kernel("add_rms_norm", overlaps: true);
         _rope = _elementwise.Kernel("rope_store_kv", overlaps: true);
-        _scaleAndRope = _elementwise.Kernel("scale_rope_store_kv", overlaps: true);
         _foldNorm = _elementwise.Kernel("fold_norm");
         _gates = [.. ActivationKernels.Select(name => _elementwise.Kernel(name, overlaps: true))];
         _clampedGate = _elementwise.Kernel("clamped_mul", overlaps: true);

@@ -31,7 +31,6 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private CudaKernel _embed;
     private CudaKernel _norm;
     private CudaKernel _rope;
-    private CudaKernel _scaleAndRope;
     private CudaKernel _foldNorm;
     private CudaModule? _ropeModule;
     private CudaKernel _ropeHeads;
@@ -172,20 +171,11 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
 
         Unfinished left = LaunchUnfinished(source);
-        // The plain kernels move pieces of four elements of either half.
+        // The plain kernel moves pieces of four elements of either half.
         if (plain && rotaryDim % 8 == 0)
         {
-            if (left == default)
-            {
-                _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-                    target.Heads, target.KeyValueHeads, rotaryDim);
-            }
-            else
-            {
-                _scaleAndRope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
-                    target.Heads, target.KeyValueHeads, rotaryDim, left.Input, left.Inputs, left.Epsilon, left.Bias);
-            }
-
+            _rope.Launch(_device.Stream, _rows, 1, 256, source.Address, target.Keys, target.Values, target.CosSin, target.Positions, target.Slots,
+                target.Heads, target.KeyValueHeads, rotaryDim, left.Input, left.Inputs, left.Epsilon, left.Bias);
             return;
         }
 

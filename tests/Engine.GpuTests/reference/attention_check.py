@@ -1,4 +1,4 @@
-"""Checks and times the attention kernels against PyTorch in float64/float32, without the C# host.
+"""Checks and times the prompt attention kernels against PyTorch in float64/float32, without the C# host; decode_attention.py has the decode kernel.
 
 Needs a CUDA machine with PyTorch and CuPy. Run from the repository root:
     python3 tests/Engine.GpuTests/reference/attention_check.py [--time]
@@ -112,33 +112,6 @@ def raise_shared(kernel, size):
     kernel.max_dynamic_shared_size_bytes = size
 
 
-def run_decode(c, window, ctas_per_sm=2, stages=None, mod=None):
-    dim, group = c["dim"], c["group"]
-    stages = stages or (2 if dim > 128 else 3 if dim > 96 else 4)
-    kernel = (mod or module("attention_decode.cu", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"], STAGES=stages)).get_function("attention_decode")
-    shared = 4 * stages * 2 * 16 * (dim + 8) * 2 + (4 * group * dim + 8 * group) * 4
-    raise_shared(kernel, shared)
-    items = [i for i, n in enumerate(c["queries"]) if n == 1]
-    tiles = []
-    for i in items:
-        first = max(0, c["lengths"][i] - window) if window else 0
-        tiles.append((c["lengths"][i] + 63) // 64 - first // 64)
-    starts = torch.tensor([0] + list(np.cumsum(tiles)), dtype=torch.int32, device=device)
-    sequences = torch.tensor(items, dtype=torch.int32, device=device)
-    count = torch.tensor([len(items)], dtype=torch.int32, device=device)
-    grid = torch.cuda.get_device_properties(0).multi_processor_count * ctas_per_sm
-    out = torch.full((c["tokens"], c["heads"] * dim), float("nan"), device=device, dtype=torch.bfloat16)
-    parts = torch.full((grid * 2 * -(-group * (dim + 2) // 4) * 4,), float("nan"), device=device)
-    arrivals = torch.zeros(len(items) * c["kv_heads"] + 1, dtype=torch.int32, device=device)
-    args = (pointer(out), pointer(c["qkv"]), pointer(c["k"]), pointer(c["v"]), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
-            pointer(sequences), pointer(starts), pointer(count), pointer(parts), pointer(arrivals),
-            pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window), np.float32(1.4426950408889634 / math.sqrt(dim)), np.int32(0))
-    launch = lambda: kernel((grid,), (128,), args, shared_mem=shared)
-    launch()
-    torch.cuda.synchronize()
-    return out, launch, (sequences, starts, count, parts, arrivals)
-
-
 def run_prompt(c, window, mod=None):
     dim, group = c["dim"], c["group"]
     kernel = (mod or module("attention_prompt.cu", HEAD_DIM=dim, GROUP=group, BLOCK_SIZE=c["block"])).get_function("attention_prompt")
@@ -209,13 +182,6 @@ def main():
         for window in (0, 100):
             n = 19
             contexts = [int(x) for x in rng.integers(1, 900, n)]
-            c = make(contexts, [1] * n, kv, group, dim, block)
-            ref = reference(c, window)
-            for ctas in (1, 2):
-                e, bad = error(run_decode(c, window, ctas)[0], ref)
-                ok = e < 5e-3 and bad == 0
-                failed |= not ok
-                print(f"decode dim {dim} kv {kv} group {group} block {block} window {window} ctas {ctas}: {e:.1e} nan {bad} {'ok' if ok else 'FAIL'}")
             queries = [int(min(x, rng.integers(1, 300))) for x in contexts]
             queries[0] = contexts[0]
             c = make(contexts, queries, kv, group, dim, block)
@@ -233,23 +199,6 @@ def main():
                 failed |= not ok
                 print(f"prompt (hopper) dim {dim} kv {kv} group {group} block {block} window {window}: {e:.1e} nan {bad} {'ok' if ok else 'FAIL'}")
     if "--time" in sys.argv:
-        for context in (1088, 4096):
-            for block in (16, 64):
-                c = make([context] * 256, [1] * 256, 8, 4, 128, block)
-                for stages in (2, 3):
-                    for ctas in (2,):
-                        try:
-                            _, launch, keep = run_decode(c, 0, ctas, stages)
-                            t = time_ms(launch)
-                            gb = 256 * context * 8 * 128 * 2 * 2 / 1e9
-                            print(f"decode 256 x {context} block {block} stages {stages} ctas {ctas}: {t * 1000:.0f} us {gb / t:.2f} TB/s")
-                        except Exception as x:
-                            print("decode", block, stages, ctas, str(x)[:80])
-                del c
-        for b in (1, 8, 32):
-            c = make([1088] * b, [1] * b, 8, 4, 128, 64)
-            _, launch, keep = run_decode(c, 0, 2)
-            print(f"decode {b} x 1088: {time_ms(launch) * 1000:.1f} us")
         for n, b, block in ((1024, 8, 64), (1024, 8, 16), (16384, 1, 64), (4096, 2, 64)):
             c = make([n] * b, [n] * b, 8, 4, 128, block)
             _, launch, keep = run_prompt(c, 0)

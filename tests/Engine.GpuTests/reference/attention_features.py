@@ -7,6 +7,7 @@ import math
 
 import torch
 
+import decode as decoding
 from launching import *
 
 torch.manual_seed(13)
@@ -61,24 +62,23 @@ def extra(c, cap, sinks):
     return (2 * LOG2E / math.sqrt(c["dim"]) / (cap or 1.0), (cap or 0.0) * LOG2E, c["sinks"]) if cap or sinks else ()
 
 
+def features(cap, sinks):
+    return dict(**(dict(SOFT_CAP=1) if cap else {}), **(dict(SINKS=1) if sinks else {}))
+
+
 def defines(c, cap, sinks):
-    return dict(HEAD_DIM=c["dim"], GROUP=c["group"], BLOCK_SIZE=BLOCK, **(dict(SOFT_CAP=1) if cap else {}), **(dict(SINKS=1) if sinks else {}))
+    return dict(HEAD_DIM=c["dim"], GROUP=c["group"], BLOCK_SIZE=BLOCK, **features(cap, sinks))
 
 
 def row(dim):
     return (dim + 15) // 16 * 16 + 8
 
 
-def decode(c, window, cap, sinks):
-    dim, group = c["dim"], c["group"]
-    stages = 2 if dim > 128 else 3 if dim > 96 else 4
-    tiles = [-(-n // 64) - ((n - window if window and n > window else 0) // 64) for n in c["contexts"]]
-    starts, count, grid = ints([0] + torch.tensor(tiles).cumsum(0).tolist()), ints([len(tiles)]), 2 * MULTIPROCESSORS
-    parts, arrivals = torch.full((grid * 2 * (-(-group * (dim + 2) // 4) * 4),), float("nan"), device=device), torch.zeros(len(tiles) * c["kv"], dtype=torch.int32, device=device)
+def decode(c, window, cap, sinks, **variant):
+    d = dict(contexts=c["contexts"], kv_heads=c["kv"], group=c["group"], dim=c["dim"], block=BLOCK, heads=c["heads"], qkv=c["qkv"], k=c["k"], v=c["v"], out=c["out"])
+    decoding.plan(d, c["table"], window)
     synchronize()
-    kernel("attention_decode.cu", "attention_decode", **defines(c, cap, sinks))((grid,), 128, (
-        c["out"], c["qkv"], c["k"], c["v"], c["table"], c["starts"], c["lengths"], ints(range(len(tiles))), starts, count, parts, arrivals, c["stride"], c["kv"], window,
-        LOG2E / math.sqrt(dim), 0, *extra(c, cap, sinks)), 4 * stages * 32 * row(dim) * 2 + 4 * group * (dim + 2) * 4)
+    decoding.run(d, extra(c, cap, sinks), **features(cap, sinks), **variant)
     synchronize()
 
 
@@ -122,8 +122,10 @@ def attention():
                 what = f"dim {dim} kv {kv} group {group} window {window} cap {cap} sinks {sinks}"
                 contexts = torch.randint(1, 900, (17,)).tolist() + [1, 64, 65]
                 c = make(contexts, [1] * len(contexts), kv, group, dim)
-                decode(c, window, cap, sinks)
-                compare("decode " + what, c, reference(c, window, cap, sinks))
+                expected = reference(c, window, cap, sinks)
+                for copies in (0, 1) if dim in (64, 128) and ARCHITECTURE == "sm_90a" else (0,):
+                    decode(c, window, cap, sinks, TENSOR_COPIES=copies)
+                    compare(f"decode, tensor copies {copies}, " + what, c, expected)
                 queries = [min(n, int(torch.randint(2, 300, ()))) for n in contexts]
                 queries[0] = contexts[0]
                 c = make(contexts, queries, kv, group, dim)
@@ -158,7 +160,7 @@ def rope_heads():
         q = turned[:, :heads] * (scales[positions.long()].double()[:, None, None] if scaled else 1)
         synchronize()
         kernel("rope_heads.cu", "rope_heads", HEAD_DIM=dim, BLOCK_SIZE=block)((tokens,), 256, (qkv, k, v, table, positions, slots, heads, kv, rotary, wq if norms else None, wk if norms else None, 1e-6, offset,
-                                                                             scales if scaled else None, positions))
+                                                                             scales if scaled else None, positions, None, 0, 0.0, None))
         synchronize()
         rel = lambda got, want: ((got.double() - want).norm() / want.norm()).item()
         cached = lambda t: t.permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]

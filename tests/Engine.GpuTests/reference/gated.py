@@ -67,7 +67,7 @@ if "--time" in sys.argv and not failed:
         silu = kernel("elementwise.cu", "silu_mul")
         variants = {
             "cuBLAS alone": lambda: torch.mm(x, w.T, out=both),
-            "cuBLAS + silu": lambda: (torch.mm(x, w.T, out=both), silu((-(-inner // 8 // 256), rows), 128, (out, both, inner, None, 0, 0.0))),
+            "cuBLAS + silu": lambda: (torch.mm(x, w.T, out=both), silu((-(-inner // 8 // 512), rows), 128, (out, both, inner, None, 0, 0.0))),
         }
         for band in (4, 8, 16):
             variants[f"gated, band {band}"] = lambda band=band: gated(out, x, w, BAND=band)

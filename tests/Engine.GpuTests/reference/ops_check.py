@@ -13,6 +13,7 @@ KERNELS = "Engine/Backends/Cuda/Kernels/"
 torch.manual_seed(11)
 device = torch.device("cuda")
 failed = []
+NOTHING_LEFT = np.uint64(0), np.int32(0), np.float32(0), np.uint64(0)     # of a norm or a bias: input, its columns, epsilon, bias
 
 
 def module(name, **defines):
@@ -74,7 +75,7 @@ def elementwise():
         cos, sin = angle.cos()[positions.long()][:, None], angle.sin()[positions.long()][:, None]
         a, b = x[:, :heads + kv, :rotary // 2], x[:, :heads + kv, rotary // 2:rotary]
         rotated = torch.cat([a * cos - b * sin, b * cos + a * sin, x[:, :heads + kv, rotary:]], -1)
-        m.get_function("rope_store_kv")((tokens,), (256,), (pointer(qkv), pointer(k), pointer(v), pointer(table), pointer(positions), pointer(slots), np.int32(heads), np.int32(kv), np.int32(rotary)))
+        m.get_function("rope_store_kv")((tokens,), (256,), (pointer(qkv), pointer(k), pointer(v), pointer(table), pointer(positions), pointer(slots), np.int32(heads), np.int32(kv), np.int32(rotary), *NOTHING_LEFT))
         torch.cuda.synchronize()
         q = qkv.reshape(tokens, -1, dim)[:, :heads]
         kk = k.permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]
@@ -83,7 +84,7 @@ def elementwise():
         check(f"rope_store_kv rotary {rotary}", rel(q, rotated[:, :heads]) < 4e-3 and rel(kk, rotated[:, heads:]) < 4e-3 and torch.equal(vv.double(), x[:, heads + kv:]) and untouched)
     g = torch.randn(33, 2 * 14336, device=device).bfloat16()
     out = torch.full((33, 14336), float("nan"), device=device, dtype=torch.bfloat16)
-    m.get_function("silu_mul")((7, 33), (128,), (pointer(out), pointer(g), np.int32(14336), np.uint64(0), np.int32(0), np.float32(0)))
+    m.get_function("silu_mul")((4, 33), (128,), (pointer(out), pointer(g), np.int32(14336), *NOTHING_LEFT[:3]))
     torch.cuda.synchronize()
     e = torch.nn.functional.silu(g[:, :14336].double()) * g[:, 14336:].double()
     check("silu_mul", rel(out, e) < 4e-3)
@@ -91,14 +92,14 @@ def elementwise():
         rows = 8192
         g = torch.randn(rows, 2 * 14336, device=device).bfloat16()
         out = torch.empty(rows, 14336, device=device, dtype=torch.bfloat16)
-        t = time_us(lambda: m.get_function("silu_mul")((7, rows), (128,), (pointer(out), pointer(g), np.int32(14336), np.uint64(0), np.int32(0), np.float32(0))))
+        t = time_us(lambda: m.get_function("silu_mul")((4, rows), (128,), (pointer(out), pointer(g), np.int32(14336), *NOTHING_LEFT[:3])))
         print(f"silu_mul {rows}: {t:.0f} us {rows * 14336 * 6 / t / 1e6:.2f} TB/s")
         r = torch.randn(rows, 4096, device=device).bfloat16(); d = torch.randn(rows, 4096, device=device).bfloat16(); w = torch.randn(4096, device=device).bfloat16(); o = torch.empty_like(r)
         t = time_us(lambda: m.get_function("add_rms_norm")((rows,), (256,), (pointer(o), pointer(r), pointer(d), pointer(w), np.int32(4096), np.float32(1e-5), np.float32(0))))
         print(f"add_rms_norm {rows}: {t:.0f} us {rows * 4096 * 8 / t / 1e6:.2f} TB/s")
         qkv = torch.randn(rows, 48 * 128, device=device).bfloat16(); k = torch.empty(rows // 64, 8, 64, 128, device=device, dtype=torch.bfloat16); v = torch.empty_like(k)
         pos = torch.arange(rows, device=device, dtype=torch.int32) % 512; slots = torch.arange(rows, device=device, dtype=torch.int32)
-        t = time_us(lambda: m.get_function("rope_store_kv")((rows,), (256,), (pointer(qkv), pointer(k), pointer(v), pointer(table), pointer(pos), pointer(slots), np.int32(32), np.int32(8), np.int32(64))))
+        t = time_us(lambda: m.get_function("rope_store_kv")((rows,), (256,), (pointer(qkv), pointer(k), pointer(v), pointer(table), pointer(pos), pointer(slots), np.int32(32), np.int32(8), np.int32(64), *NOTHING_LEFT)))
         print(f"rope_store_kv {rows}: {t:.0f} us {rows * (40 * 2 + 16) * 128 * 2 / t / 1e6:.2f} TB/s")
 
 

@@ -230,11 +230,11 @@ def layers():
             norm(None)
             for a, b, c, d in weights:
                 product(q, normed, a)
-                ops["rope_store_kv"]((rows,), 256, (q, k, v, table, positions, slots, HEADS, KV_HEADS, DIM))
+                ops["rope_store_kv"]((rows,), 256, (q, k, v, table, positions, slots, HEADS, KV_HEADS, DIM, None, 0, 0.0, None))
                 product(delta, q.view(-1)[:rows * hidden].view(rows, hidden), b)
                 norm(delta)
                 product(both, normed, c)
-                ops["silu_mul"]((7, rows), 128, (act, both, inner, None, 0, 0.0))
+                ops["silu_mul"]((4, rows), 128, (act, both, inner, None, 0, 0.0))
                 product(delta, act, d)
                 norm(delta)
 

@@ -239,8 +239,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     {
         for (int i = 0; i < STAGES; i++)
             barrier_init(full + i * 8, 1);
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        fence_async_proxy();
+        publish_barriers();
     }
     __syncwarp();
 #endif

@@ -90,8 +90,7 @@ extern "C" __global__ void __launch_bounds__(384, 1) attention_prompt_hopper(
             barrier_init(emptyK + i * 8, 8);
             barrier_init(emptyV + i * 8, 8);
         }
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        fence_async_proxy();
+        publish_barriers();
     }
     __syncthreads();
 

@@ -112,23 +112,20 @@ struct alignas(Width * 2) Piece
     u32 word[Width / 2];
 };
 
-template <int Width, bool Scaled>
+template <int Width>
 __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem *valueSlot, const float2 *table, int heads, int kvHeads, int rotaryDim,
     float scale, const elem *bias)
 {
-    auto moved = [&](Piece<Width> piece, int at) {
-        if (Scaled)
-        {
+    typedef Piece<Width> P;
+    auto moved = [&](P piece, int at) {
 #pragma unroll
-            for (int j = 0; j < Width / 2; j++)
-            {
-                const float2 v = finished<Scaled>(piece.word[j], scale, bias, at + 2 * j);
-                piece.word[j] = pack2(v.x, v.y);
-            }
+        for (int j = 0; j < Width / 2; j++)
+        {
+            const float2 v = finished(piece.word[j], scale, bias, at + 2 * j);
+            piece.word[j] = pack2(v.x, v.y);
         }
         return piece;
     };
-    typedef Piece<Width> P;
     const int half = rotaryDim / 2;
     const int pairs = half / Width, rest = (HEAD_DIM - rotaryDim) / Width, perHead = pairs + rest;
     const int rotated = (heads + kvHeads) * perHead;
@@ -149,14 +146,14 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
                 for (int j = 0; j < Width / 2; j++)
                 {
                     float4 t = *reinterpret_cast<const float4 *>(table + d + 2 * j);       // cos, sin of two pairs
-                    const float2 u = finished<Scaled>(a.word[j], scale, bias, head * HEAD_DIM + d + 2 * j), v = finished<Scaled>(b.word[j], scale, bias, head * HEAD_DIM + half + d + 2 * j);
+                    const float2 u = finished(a.word[j], scale, bias, head * HEAD_DIM + d + 2 * j), v = finished(b.word[j], scale, bias, head * HEAD_DIM + half + d + 2 * j);
                     x.word[j] = pack2(u.x * t.x - v.x * t.y, u.y * t.z - v.y * t.w);
                     y.word[j] = pack2(v.x * t.x + u.x * t.y, v.y * t.z + u.y * t.w);
                 }
                 *reinterpret_cast<P *>(destination + d) = x;
                 *reinterpret_cast<P *>(destination + half + d) = y;
             }
-            else if (isKey || Scaled)
+            else
             {
                 int d = rotaryDim + (piece - pairs) * Width;
                 *reinterpret_cast<P *>(destination + d) = moved(*reinterpret_cast<P *>(source + d), head * HEAD_DIM + d);
@@ -172,9 +169,11 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
     }
 }
 
-template <bool Scaled>
-__device__ __forceinline__ void rotate_rows(elem *qkv, elem *keys, elem *values, const float2 *cosSin, const int *positions, const int *slots,
-    int heads, int kvHeads, int rotaryDim, const elem *input, int inputs, float epsilon, const elem *bias)
+// Rotates queries in place, writes rotated keys and plain values to their cache slots. cosSin: [positions, rotaryDim / 2] (cos, sin).
+// qkv is a product of input [rows, inputs] that is still to be multiplied by 1 / rms of its rows of input (null: it is not), and bias (may be null) to be added.
+extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
+    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
+    int heads, int kvHeads, int rotaryDim, const elem *__restrict__ input, int inputs, float epsilon, const elem *__restrict__ bias)
 {
     wait_for_previous();
     allow_next();
@@ -183,30 +182,16 @@ __device__ __forceinline__ void rotate_rows(elem *qkv, elem *keys, elem *values,
     const int half = rotaryDim / 2;
     const float2 *table = cosSin + (u64)positions[token] * half;
     const u64 slotBase = cache_offset(slots[token], 0, kvHeads);
-    const float scale = Scaled && input ? row_scale(input + (u64)token * inputs, inputs, epsilon) : 1.f;
+    const float scale = input ? row_scale(input + (u64)token * inputs, inputs, epsilon) : 1.f;
     if (half % 8 == 0)
-        rotate_and_store<8, Scaled>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
+        rotate_and_store<8>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
     else
-        rotate_and_store<4, Scaled>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
+        rotate_and_store<4>(row, keys + slotBase, values + slotBase, table, heads, kvHeads, rotaryDim, scale, bias);
 }
 
-// Rotates queries in place, writes rotated keys and plain values to their cache slots. cosSin: [positions, rotaryDim / 2] (cos, sin).
-extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
-    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
-    int heads, int kvHeads, int rotaryDim)
-{
-    rotate_rows<false>(qkv, keys, values, cosSin, positions, slots, heads, kvHeads, rotaryDim, nullptr, 0, 0.f, nullptr);
-}
-
-// The same for a product that is still to be multiplied by 1 / rms of its rows of input [rows, inputs] (null: it is not), and bias (may be null) to be added.
-extern "C" __global__ void scale_rope_store_kv(elem *__restrict__ qkv, elem *__restrict__ keys, elem *__restrict__ values,
-    const float2 *__restrict__ cosSin, const int *__restrict__ positions, const int *__restrict__ slots,
-    int heads, int kvHeads, int rotaryDim, const elem *__restrict__ input, int inputs, float epsilon, const elem *__restrict__ bias)
-{
-    rotate_rows<true>(qkv, keys, values, cosSin, positions, slots, heads, kvHeads, rotaryDim, input, inputs, epsilon, bias);
-}
-
+#ifndef GATE_CHUNKS
 #define GATE_CHUNKS 4                            // of 8 elements, of a thread: all on their way before the first is waited for
+#endif
 // gateUp [rows, 2 * inner] (gate first) -> output [rows, inner]. Grid: (inner / 8 / (GATE_CHUNKS * blockDim) rounded up, rows).
 // input [rows, inputs], if not null: gate and up are a product of it that is still to be multiplied by 1 / rms of its rows.
 template <int Activation>

@@ -57,6 +57,13 @@ __device__ __forceinline__ void barrier_arrive(u32 barrier)
     asm volatile("mbarrier.arrive.shared.b64 _, [%0];" :: "r"(barrier) : "memory");
 }
 
+// After barrier_init, by the thread that called it: other CTAs of the cluster and the copy engine see the barriers once the others are told.
+__device__ __forceinline__ void publish_barriers()
+{
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
 // With BOUNDED_WAITS a wait that would never end traps after some seconds instead.
 __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity)
 {

@@ -59,8 +59,7 @@ extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1) m
             barrier_init(full + i * 8, 1);
             barrier_init(empty + i * 8, 2 * CONSUMER_WARPS);
         }
-        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-        fence_async_proxy();
+        publish_barriers();
     }
     cluster_sync();
     allow_next();

@@ -142,6 +142,25 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
     asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 #endif
 
+#if NORM
+    // The squares that this CTA's warps have of the row that has the lane's number, for every CTA of the cluster.
+    auto share_squares = [&]() {
+        if (lane < OCTETS * 8)
+        {
+            float sum = 0.f;
+#pragma unroll
+            for (int w = 0; w < WARPS; w++)
+                sum += warpSquares[w][lane];
+#if CLUSTER > 1
+            for (u32 r = 0; r < CLUSTER; r++)
+                send(address_in(shared_address(&rowSquares[rank][lane]), r), address_in(squared, r), sum);
+#else
+            rowSquares[0][lane] = sum;
+#endif
+        }
+    };
+#endif
+
     if (warp >= WARPS)
     {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" :: "n"(REDUCER_REGISTERS));
@@ -153,15 +172,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         {
             named_barrier(1, (WARPS + (CLUSTER > 1 ? 1 : REDUCERS)) * 32);
 #if CLUSTER > 1
-            if (lane < OCTETS * 8)
-            {
-                float sum = 0.f;
-#pragma unroll
-                for (int w = 0; w < WARPS; w++)
-                    sum += warpSquares[w][lane];
-                for (u32 r = 0; r < CLUSTER; r++)
-                    send(address_in(shared_address(&rowSquares[rank][lane]), r), address_in(squared, r), sum);
-            }
+            share_squares();
 #endif
         }
         // Of the row that has the lane's number.
@@ -421,19 +432,7 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
         {
             if (CLUSTER > 1 && lane == 0)
                 barrier_expect(squared, CLUSTER * OCTETS * 32);
-            if (lane < OCTETS * 8)
-            {
-                float sum = 0.f;
-#pragma unroll
-                for (int w = 0; w < WARPS; w++)
-                    sum += warpSquares[w][lane];
-#if CLUSTER > 1
-                for (u32 r = 0; r < CLUSTER; r++)
-                    send(address_in(shared_address(&rowSquares[rank][lane]), r), address_in(squared, r), sum);
-#else
-                rowSquares[0][lane] = sum;
-#endif
-            }
+            share_squares();
         }
 #if CLUSTER > 1
         barrier_wait(squared, 0);

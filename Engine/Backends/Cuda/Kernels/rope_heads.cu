@@ -36,7 +36,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
             u32 *destination = reinterpret_cast<u32 *>(values + slotBase + (u64)(head - heads - kvHeads) * BLOCK_SIZE * HEAD_DIM);
             for (int i = lane; i < HEAD_DIM / 2; i += 32)
             {
-                const float2 v = finished<true>(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
+                const float2 v = finished(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
                 destination[i] = pack2(v.x, v.y);
             }
             continue;
@@ -46,7 +46,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
         float squares = 0.f;
         for (int i = lane; i < HEAD_DIM / 2; i += 32)
         {
-            const float2 v = finished<true>(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
+            const float2 v = finished(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
             squares += v.x * v.x + v.y * v.y;
             x[2 * i] = v.x;
             x[2 * i + 1] = v.y;

@@ -33,13 +33,10 @@ __device__ __forceinline__ float row_scale(const elem *row, int hidden, float ep
     return rsqrtf(block_sum(squares) / hidden + epsilon);
 }
 
-// Two elements of a product with what is still to come of it.
-template <bool Scaled>
+// Two elements of a product with what is still to come of it; bias may be null.
 __device__ __forceinline__ float2 finished(u32 x, float scale, const elem *bias, int at)
 {
     const float2 v = make_float2(low_half(x), high_half(x));
-    if (!Scaled)
-        return v;
     const u32 b = bias ? *reinterpret_cast<const u32 *>(bias + at) : 0;
     return make_float2(fmaf(v.x, scale, low_half(b)), fmaf(v.y, scale, high_half(b)));
 }
