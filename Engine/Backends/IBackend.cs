@@ -7,7 +7,7 @@ namespace Fastgen.Engine.Backends;
 /// <summary>A device: coarse operations over its own tensors.</summary>
 /// <remarks>Operations take device tensors and the batch and return nothing, so a device may queue them, or record them once and
 /// replay them: between <see cref="RunStep"/> and <see cref="Collect"/> the host reads no result. Rows of activations are the batch's
-/// tokens, in its order; after <see cref="Logits"/> they are its sample rows.</remarks>
+/// tokens, in its order; after <see cref="KeepSampleRows"/> or <see cref="Logits"/> they are its sample rows.</remarks>
 internal interface IBackend : IDisposable
 {
     /// <summary>Short name for people: the device and its instruction set.</summary>
@@ -111,7 +111,11 @@ internal interface IBackend : IDisposable
     /// <param name="output">[tokens, hidden]</param>
     void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output);
 
-    /// <summary>logits[r] = hidden[SampleRows[r].TokenIndex] × weightᵀ.</summary>
+    /// <summary>target[r] = source[SampleRows[r].TokenIndex] for each pair, and from here to the end of the step rows are the batch's sample rows; there is at least one.
+    /// Nothing else that was computed of the step is read again.</summary>
+    void KeepSampleRows(Batch batch, params ReadOnlySpan<(DeviceTensor Source, DeviceTensor Target)> tensors);
+
+    /// <summary>logits[r] = hidden[SampleRows[r].TokenIndex] × weightᵀ, or hidden[r] × weightᵀ after <see cref="KeepSampleRows"/>.</summary>
     /// <param name="softCap">Logits x become cap × tanh(x / cap); null leaves them.</param>
     void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap);
 

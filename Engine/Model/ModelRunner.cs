@@ -101,7 +101,7 @@ internal sealed class ModelRunner : IStepRunner
             }
 
             // Activations first: the KV cache is sized by what is left.
-            forward = new TransformerForward(config, weights, backend, options.MaxBatchTokens);
+            forward = new TransformerForward(config, weights, backend, options.MaxBatchTokens, options.MaxSequences);
             var withActivations = backend.DeviceMemory;
             var kvCache = PlanKvCache(options, config, backend);
             var rotary = RotaryFrequencies.OfLayers(config);

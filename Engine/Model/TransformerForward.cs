@@ -11,6 +11,7 @@ internal sealed class TransformerForward : IDisposable
     private readonly IBackend _backend;
     private readonly AttentionSettings[] _attention;
     private readonly HeadNorms?[] _headNorms;
+    private readonly int _maxSampled;
     private readonly DeviceTensor _hidden;
     private readonly DeviceTensor _normed;
     private readonly DeviceTensor _qkv;
@@ -20,9 +21,12 @@ internal sealed class TransformerForward : IDisposable
     private readonly DeviceTensor _delta;
     private readonly DeviceTensor? _gateUp;
     private readonly DeviceTensor? _activated;
+    private readonly DeviceTensor _sampledHidden;
+    private readonly DeviceTensor _sampledAttended;
 
     /// <param name="maxTokens">Most tokens of one step.</param>
-    public TransformerForward(ModelConfig config, TransformerWeights weights, IBackend backend, int maxTokens)
+    /// <param name="maxSampled">Steps with more sample rows compute the last layer for all their tokens.</param>
+    public TransformerForward(ModelConfig config, TransformerWeights weights, IBackend backend, int maxTokens, int maxSampled)
     {
         _config = config;
         _weights = weights;
@@ -36,6 +40,9 @@ internal sealed class TransformerForward : IDisposable
         _queryDown = config.Latent?.QueryRank is { } rank ? backend.Allocate(maxTokens, rank) : null;
         _attended = backend.Allocate(maxTokens, config.AttentionSize);
         _delta = backend.Allocate(maxTokens, config.HiddenSize);
+        _sampledHidden = backend.Allocate(maxSampled, config.HiddenSize);
+        _sampledAttended = backend.Allocate(maxSampled, config.AttentionSize);
+        _maxSampled = maxSampled;
         if (weights.Layers.Any(layer => layer.Moe is null))
         {
             _gateUp = backend.Allocate(maxTokens, 2 * config.IntermediateSize);
@@ -63,21 +70,36 @@ internal sealed class TransformerForward : IDisposable
     public void Run(Batch batch)
     {
         var epsilon = _config.RmsNormEpsilon;
-        _backend.Embed(batch, _weights.Embedding, _config.EmbeddingScale, _hidden);               // [tokens, hidden]
-        Probe?.Invoke("embed", _hidden);
-        _backend.RmsNorm(batch, _hidden, _weights.Layers[0].InputNorm, epsilon, _normed);
+        var (hidden, attended) = (_hidden, _attended);
+        _backend.Embed(batch, _weights.Embedding, _config.EmbeddingScale, hidden);                // [tokens, hidden]
+        Probe?.Invoke("embed", hidden);
+        _backend.RmsNorm(batch, hidden, _weights.Layers[0].InputNorm, epsilon, _normed);
         for (var i = 0; i < _weights.Layers.Count; i++)
         {
             var layer = _weights.Layers[i];
+            var isLast = i + 1 == _weights.Layers.Count;
+            ProjectAndStore(batch, i, layer);
+            if (isLast && batch.SampleRows.Count == 0 && Probe is null)
+            {
+                // Nothing reads more of this step than its keys and values.
+                break;
+            }
+
             Attend(batch, i, layer);                                                              // [tokens, heads × headDim]
-            _backend.Linear(batch, _attended, layer.AttentionOutput, _delta);                     // [tokens, hidden]
+            if (isLast && KeepsSampled(batch))
+            {
+                _backend.KeepSampleRows(batch, (hidden, _sampledHidden), (attended, _sampledAttended));
+                (hidden, attended) = (_sampledHidden, _sampledAttended);                          // from here on [rows, …]
+            }
+
+            _backend.Linear(batch, attended, layer.AttentionOutput, _delta);                      // [tokens, hidden]
             NormDelta(batch, layer.AttentionOutputNorm);
-            _backend.AddRmsNorm(batch, _hidden, _delta, layer.PostAttentionNorm, epsilon, _normed);
+            _backend.AddRmsNorm(batch, hidden, _delta, layer.PostAttentionNorm, epsilon, _normed);
             FeedForward(batch, layer);                                                            // [tokens, hidden]
             NormDelta(batch, layer.DownNorm);
-            var nextNorm = i + 1 < _weights.Layers.Count ? _weights.Layers[i + 1].InputNorm : _weights.FinalNorm;
-            _backend.AddRmsNorm(batch, _hidden, _delta, nextNorm, epsilon, _normed);
-            Probe?.Invoke($"layer{i}", _hidden);
+            var nextNorm = isLast ? _weights.FinalNorm : _weights.Layers[i + 1].InputNorm;
+            _backend.AddRmsNorm(batch, hidden, _delta, nextNorm, epsilon, _normed);
+            Probe?.Invoke($"layer{i}", hidden);
         }
 
         Probe?.Invoke("norm", _normed);
@@ -96,15 +118,19 @@ internal sealed class TransformerForward : IDisposable
         _activated?.Dispose();
         _compressed?.Dispose();
         _queryDown?.Dispose();
+        _sampledHidden.Dispose();
+        _sampledAttended.Dispose();
     }
 
-    private void Attend(Batch batch, int index, LayerWeights layer)
+    /// <summary>Past the keys and values of its last layer a model needs only the tokens whose successors are chosen.</summary>
+    private bool KeepsSampled(Batch batch) => batch.SampleRows.Count < batch.TokenCount && batch.SampleRows.Count <= _maxSampled && Probe is null;
+
+    private void ProjectAndStore(Batch batch, int index, LayerWeights layer)
     {
         if (layer.Latent is not { } latent)
         {
             _backend.Linear(batch, _normed, layer.Qkv!, _qkv);                                    // [tokens, (heads + 2 kvHeads) × headDim]
             _backend.RopeAndStoreKv(batch, index, _qkv, _headNorms[index]);
-            _backend.PagedAttention(batch, index, _qkv, _attention[index], _attended);
             return;
         }
 
@@ -117,7 +143,18 @@ internal sealed class TransformerForward : IDisposable
         _backend.Linear(batch, _queryDown ?? _normed, latent.Query, _qkv);                        // [tokens, heads × query dimensions]
         _backend.Linear(batch, _normed, latent.KeyValueDown, _compressed!);                       // [tokens, latent + rope dimensions]
         _backend.RopeAndStoreLatent(batch, index, _qkv, _compressed!, latent.Attention);
-        _backend.LatentAttention(batch, index, _qkv, latent.Attention, _config.AttentionScale, _attended);
+    }
+
+    private void Attend(Batch batch, int index, LayerWeights layer)
+    {
+        if (layer.Latent is { } latent)
+        {
+            _backend.LatentAttention(batch, index, _qkv, latent.Attention, _config.AttentionScale, _attended);
+        }
+        else
+        {
+            _backend.PagedAttention(batch, index, _qkv, _attention[index], _attended);
+        }
     }
 
     private void FeedForward(Batch batch, LayerWeights layer)

@@ -41,6 +41,8 @@ internal sealed unsafe class CpuBackend : IBackend
     private CpuTensor? _gathered;
     private int _current;
     private bool _hasResult;
+    private int _rows;
+    private bool _onlySampleRows;
 
     /// <param name="threads">Threads that compute, the caller's among them.</param>
     /// <param name="quantizeActivations">Rounds the inputs of linear layers where the checkpoint's format says how.</param>
@@ -179,6 +181,8 @@ internal sealed unsafe class CpuBackend : IBackend
             table.Fill(batch);
         }
 
+        _rows = batch.TokenCount;
+        _onlySampleRows = false;
         forward(batch);
         _hasResult = true;
     }
@@ -215,15 +219,15 @@ internal sealed unsafe class CpuBackend : IBackend
     }
 
     public void RmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor weight, float epsilon, DeviceTensor output) =>
-        _norm.Run(_pool, batch.TokenCount, (CpuTensor)hidden, null, (CpuTensor)weight, epsilon, (CpuTensor)output);
+        _norm.Run(_pool, _rows, (CpuTensor)hidden, null, (CpuTensor)weight, epsilon, (CpuTensor)output);
 
     public void AddRmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor delta, DeviceTensor weight, float epsilon, DeviceTensor output) =>
-        _norm.Run(_pool, batch.TokenCount, (CpuTensor)hidden, (CpuTensor)delta, (CpuTensor)weight, epsilon, (CpuTensor)output);
+        _norm.Run(_pool, _rows, (CpuTensor)hidden, (CpuTensor)delta, (CpuTensor)weight, epsilon, (CpuTensor)output);
 
     public void Linear(Batch batch, DeviceTensor input, LinearWeight weight, DeviceTensor output)
     {
         var (x, y) = ((CpuTensor)input, (CpuTensor)output);
-        _linear.Run(_pool, x.Data, x.Stride, batch.TokenCount, (CpuLinearWeight)weight, y.Data, y.Stride);
+        _linear.Run(_pool, x.Data, x.Stride, _rows, (CpuLinearWeight)weight, y.Data, y.Stride);
     }
 
     public void RopeAndStoreKv(Batch batch, int layer, DeviceTensor qkv, HeadNorms? norms) =>
@@ -239,10 +243,21 @@ internal sealed unsafe class CpuBackend : IBackend
         _latentAttention!.Run(batch, layer, (CpuTensor)query, weights, scale, (CpuTensor)output);
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output) =>
-        _gatedActivation.Run(_pool, batch.TokenCount, (CpuTensor)gateUp, activation, (CpuTensor)output);
+        _gatedActivation.Run(_pool, _rows, (CpuTensor)gateUp, activation, (CpuTensor)output);
 
     public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) =>
-        _moe.Run(batch.TokenCount, (CpuTensor)input, weights, (CpuTensor)output);
+        _moe.Run(_rows, (CpuTensor)input, weights, (CpuTensor)output);
+
+    public void KeepSampleRows(Batch batch, params ReadOnlySpan<(DeviceTensor Source, DeviceTensor Target)> tensors)
+    {
+        foreach (var (source, target) in tensors)
+        {
+            CopySampleRows(batch, (CpuTensor)source, (CpuTensor)target);
+        }
+
+        _rows = batch.SampleRows.Count;
+        _onlySampleRows = true;
+    }
 
     public void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap)
     {
@@ -253,14 +268,15 @@ internal sealed unsafe class CpuBackend : IBackend
         }
 
         var source = (CpuTensor)hidden;
-        _gathered = CpuTensor.Grow(_gathered, rows, source.Columns);
-        _logits = CpuTensor.Grow(_logits, rows, weight.Outputs);
-        for (var row = 0; row < rows; row++)
+        if (!_onlySampleRows)
         {
-            new Span<float>(source.Row(batch.SampleRows[row].TokenIndex), source.Stride).CopyTo(new Span<float>(_gathered.Row(row), source.Stride));
+            _gathered = CpuTensor.Grow(_gathered, rows, source.Columns);
+            CopySampleRows(batch, source, _gathered);
+            source = _gathered;
         }
 
-        _linear.Run(_pool, _gathered.Data, _gathered.Stride, rows, (CpuLinearWeight)weight, _logits.Data, _logits.Stride);
+        _logits = CpuTensor.Grow(_logits, rows, weight.Outputs);
+        _linear.Run(_pool, source.Data, source.Stride, rows, (CpuLinearWeight)weight, _logits.Data, _logits.Stride);
         if (softCap is { } cap)
         {
             for (var row = 0; row < rows; row++)
@@ -329,6 +345,14 @@ internal sealed unsafe class CpuBackend : IBackend
         _latentAttention?.Dispose();
         _latentCache?.Dispose();
         (_attention, _cache, _latentAttention, _latentCache) = (null, null, null, null);
+    }
+
+    private static void CopySampleRows(Batch batch, CpuTensor source, CpuTensor target)
+    {
+        for (var row = 0; row < batch.SampleRows.Count; row++)
+        {
+            new Span<float>(source.Row(batch.SampleRows[row].TokenIndex), source.Stride).CopyTo(new Span<float>(target.Row(row), target.Stride));
+        }
     }
 
     private static CpuLinearWeight.Segment LoadSegment(HostTensor tensor, int firstOutput, bool mayReference, List<NativeBuffer> owned)

@@ -52,6 +52,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     private int _sampleRows;
     private int _rows;
     private bool _recording;
+    private bool _onlySampleRows;
     private Action<Batch>? _forward;
 
     public string Name => $"{_device.Name} (CUDA device {_device.Ordinal}, sm_{_device.ComputeCapability}, {(_fp16 ? "fp16" : "bf16")})";
@@ -117,6 +118,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
         ForgetWaiting();
         _forward = forward;
+        _onlySampleRows = decode;
         if (!decode)
         {
             _rows = batch.TokenCount;
@@ -207,25 +209,38 @@ internal sealed unsafe partial class CudaBackend : IBackend
         }
     }
 
+    public void KeepSampleRows(Batch batch, params ReadOnlySpan<(DeviceTensor Source, DeviceTensor Target)> tensors)
+    {
+        LaunchProduct();
+        ForgetWaiting();
+        foreach ((DeviceTensor source, DeviceTensor target) in tensors)
+        {
+            Gather(batch, (CudaTensor)source, ((CudaTensor)target).Address);
+        }
+
+        _rows = batch.SampleRows.Count;
+        _onlySampleRows = true;
+    }
+
     public void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap)
     {
         CudaTensor source = (CudaTensor)hidden;
         int rows = _recording ? _rows : batch.SampleRows.Count;
         if (rows == 0)
         {
-            LaunchWaiting();
+            ForgetWaiting();
             return;
         }
 
         nint input = source.Address;
-        if (!_recording)
+        if (!_onlySampleRows)
         {
             LaunchWaiting();
-            _gather.Launch(_device.Stream, rows, 1, 256, _gathered!.Address, source.Address, _arena!.LogitRows, source.Columns);
+            Gather(batch, source, _gathered!.Address);
             input = _gathered.Address;
         }
 
-        Multiply(rows, _recording ? source : null, input, (CudaLinearWeight)weight, CublasLt.Real32F, _logits!.Address);
+        Multiply(rows, _onlySampleRows ? source : null, input, (CudaLinearWeight)weight, CublasLt.Real32F, _logits!.Address);
         LaunchProduct();
         if (softCap is { } cap)
         {
@@ -312,6 +327,9 @@ internal sealed unsafe partial class CudaBackend : IBackend
         _attention?.Begin(_arena!, DecodingSequences);
         _forward!(batch);
     }
+
+    private void Gather(Batch batch, CudaTensor source, nint target) =>
+        _gather.Launch(_device.Stream, batch.SampleRows.Count, 1, 256, target, source.Address, _arena!.LogitRows, source.Columns);
 
     private void CopyBlocks(Batch batch)
     {

@@ -71,7 +71,7 @@ public sealed class WholeForwardTests
             using TransformerWeights weights = WeightLoader.Load(Config, source, backend, scanForNonFinite: false, mayReference: false, progress: null);
             KvCacheLayout layout = new() { LayerCount = Config.LayerCount, Attention = new AttentionLayout(8, 2, 64), BlockSize = BlockSize, BlockCount = PromptLengths.Length * 4 };
             backend.AllocateKvCache(layout, [.. Enumerable.Repeat(new RotaryFrequencies(Config.Rope, 64, Config.MaxPositions), Config.LayerCount)]);
-            using TransformerForward forward = new(Config, weights, backend, 256);
+            using TransformerForward forward = new(Config, weights, backend, 256, PromptLengths.Length);
             Batch batch = new(256, PromptLengths.Length, 4);
             float[][] logits = new float[PromptLengths.Length * (1 + Generated)][];
             for (int first = 0; first < PromptLengths.Length; first += together)

@@ -183,6 +183,53 @@ public sealed class ModelRunnerTests : IDisposable
         Assert.Equal(expected, runner.Collect().Logits);
     }
 
+    [Fact]
+    public void Sampling_some_tokens_gives_them_what_sampling_all_gives()
+    {
+        TinyModel.Write(_folder);
+        using var runner = Load();
+        int[][] prompts = [[5, 6, 7, 8, 9], [11, 12], [21]];
+        var all = Rows(row => [.. Enumerable.Range(0, prompts[row].Length)]);
+        // The first prompt's last token twice: two choices of a request begin from it.
+        var chosen = Rows(row => row == 0 ? [4, 4] : [prompts[row].Length - 1]);
+        Assert.Equal(5, chosen.Length);
+        Assert.Equal([all[4], all[4], all[6], all[7]], chosen[..4]);
+        Assert.Equal(Run(runner, [5, 6, 7, 8, 9, 10], [6]), chosen[4]);
+
+        // Then one more token of the first, from the keys and values that either step left.
+        float[][] Rows(Func<int, int[]> sampled)
+        {
+            var batch = NewBatch();
+            batch.ReturnLogits = true;
+            foreach (var (row, prompt) in prompts.Index())
+            {
+                var first = batch.TokenCount;
+                AddSequence(batch, prompt, 0, prompt.Length, firstBlock: 4 * row, sample: false);
+                foreach (var token in sampled(row))
+                {
+                    batch.SampleRows.Add(new SampleRow { TokenIndex = first + token, Parameters = new SamplingParameters { Temperature = 0 }, SequenceSlot = batch.SampleRows.Count });
+                }
+            }
+
+            runner.Submit(batch);
+            var rows = runner.Collect().Logits.Chunk(runner.VocabularySize).ToList();
+            batch.Clear();
+            batch.ReturnLogits = true;
+            AddSequence(batch, [.. prompts[0], 10], 5, 1, firstBlock: 0, sample: true);
+            runner.Submit(batch);
+            return [.. rows, runner.Collect().Logits];
+        }
+    }
+
+    [Fact]
+    public void A_step_that_samples_nothing_leaves_its_keys_and_values()
+    {
+        TinyModel.Write(_folder);
+        using var runner = Load();
+        int[] prompt = [5, 6, 7, 8, 9];
+        Assert.Equal(Run(runner, prompt, [5]), Run(runner, prompt, [2, 2, 1]));
+    }
+
     private static Batch NewBatch() => new(64, 4, 8);
 
     /// <summary>Logits of the prompt's last token, the prompt cut as given, beside another prompt that runs token by token.</summary>
