@@ -46,7 +46,7 @@ internal sealed class EngineLoop : IAsyncDisposable
         int stepTokens = options.MaxStepTokens ?? DefaultStepTokens(isGpu: runner.MaxStepsInFlight > 1);
         _pool = new BlockPool(runner.BlockCount);
         _scheduler = new Scheduler(
-            new SchedulerLimits(stepTokens, options.MaxRunningSequences, options.MaxPromptChunkTokens ?? stepTokens, runner.BlockSize, options.EnablePrefixCache) { Regime = runner.Regime },
+            new SchedulerLimits(stepTokens, options.MaxRunningSequences, options.MaxPromptChunkTokens ?? stepTokens, runner.BlockSize, options.EnablePrefixCache) { Regime = runner.Regime, PromptsFirst = options.PromptsFirst },
             _pool);
         _builder = new BatchBuilder(stepTokens, options.MaxRunningSequences, contextTokens, runner.BlockSize);
         // Feedback names rows of the step before only, so no more than two can be on their way.

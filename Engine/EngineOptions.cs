@@ -25,6 +25,10 @@ public sealed record EngineOptions
     /// <summary>Tokens of one prompt that one step computes at most; null leaves only <see cref="MaxStepTokens"/> as limit.</summary>
     public int? MaxPromptChunkTokens { get; init; }
 
+    /// <summary>While prompts wait and fit, steps compute prompts alone, and running sequences wait for them. More tokens per second where many prompts arrive
+    /// at once and only their end counts, as in rollouts and synthetic data; a server's streams would stall. Suits a KV cache that holds all of them.</summary>
+    public bool PromptsFirst { get; init; }
+
     /// <summary>Tokens per KV block; null takes 16 on a CPU and 64 on a GPU.</summary>
     public int? BlockSize { get; init; }
 

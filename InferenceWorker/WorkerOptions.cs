@@ -61,6 +61,7 @@ internal sealed record WorkerOptions
                 MaxContextTokens = engine.GetValue<int?>("MaxContextTokens"),
                 MaxRunningSequences = engine.GetValue("MaxRunningSequences", FallbackRunningSequences),
                 MaxStepTokens = engine.GetValue<int?>("MaxStepTokens"),
+                PromptsFirst = engine.GetValue("PromptsFirst", defaults.PromptsFirst),
                 KvCacheBytes = engine.GetValue<long?>("KvCacheBytes"),
                 EnablePrefixCache = engine.GetValue("EnablePrefixCache", defaults.EnablePrefixCache),
                 GpuMemoryShare = engine.GetValue("GpuMemoryShare", defaults.GpuMemoryShare),

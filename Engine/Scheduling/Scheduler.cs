@@ -4,7 +4,7 @@ namespace Fastgen.Engine.Scheduling;
 
 /// <summary>Decides what each step computes. There is no prefill phase and no decode phase: every sequence has computed
 /// tokens and a length, and a step spends its token budget on bringing sequences forward.</summary>
-/// <remarks>Sequences that lack one token go first, then longer chunks of those that run, then the waiting ones, each in
+/// <remarks>Sequences that lack one token go first (unless <see cref="EngineOptions.PromptsFirst"/>), then longer chunks of those that run, then the waiting ones, each in
 /// order of priority and arrival. When blocks run out the last in that order is preempted: it gives its blocks back and
 /// later computes its prompt and output anew. Steps run in the order of their plans; up to two may be in flight.
 /// Not thread-safe: belongs to the engine loop.</remarks>
@@ -101,7 +101,8 @@ internal sealed partial class Scheduler
     {
         plan.Clear();
         _lackedBlocks = false;
-        if (PlanDecodes(plan))
+        bool promptsAlone = _limits.PromptsFirst && PlanPrompts(plan);
+        if (!promptsAlone && PlanDecodes(plan))
         {
             PlanChunks(plan);
             // Who was just preempted for its blocks would come back at once and be preempted again.
@@ -161,6 +162,14 @@ internal sealed partial class Scheduler
         }
 
         return true;
+    }
+
+    /// <returns>Whether there was a prompt to compute.</returns>
+    private bool PlanPrompts(StepPlan plan)
+    {
+        PlanChunks(plan);
+        Admit(plan);
+        return !plan.IsEmpty;
     }
 
     private void PlanChunks(StepPlan plan)

@@ -8,6 +8,9 @@ namespace Fastgen.Engine.Scheduling;
 /// <param name="PrefixCache">Full blocks are published and looked for.</param>
 internal sealed record SchedulerLimits(int MaxStepTokens, int MaxRunningSequences, int MaxPromptChunkTokens, int BlockSize, bool PrefixCache)
 {
+    /// <summary>As <see cref="EngineOptions.PromptsFirst"/>.</summary>
+    public bool PromptsFirst { get; init; }
+
     /// <summary>As <see cref="Batching.IStepRunner.Regime"/>.</summary>
     public Func<int, int> Regime { get; init; } = static _ => 0;
 }

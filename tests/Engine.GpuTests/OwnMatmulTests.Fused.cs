@@ -148,7 +148,8 @@ public sealed unsafe partial class OwnMatmulTests
             }
 
             int place = ((((slots[row] / BlockSize * keyValueHeads) + ((head - heads) % keyValueHeads)) * BlockSize) + (slots[row] % BlockSize)) * headDim;
-            ushort actual = head < heads ? queries[i] : (head < heads + keyValueHeads ? k : v)[place + d];
+            // kv_cache.cuh: chunks of eight change places with the slot.
+            ushort actual = head < heads ? queries[i] : (head < heads + keyValueHeads ? k : v)[place + (d ^ (slots[row] % 8 * 8))];
             AssertNear(expected, Value(actual), Absolute, Relative, $"head dim {headDim}: row {row}, head {head}, dimension {d}");
         }
 

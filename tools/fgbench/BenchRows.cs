@@ -16,6 +16,7 @@ internal static class BenchRows
             ["device"] = engine.DeviceName,
             ["maxBatch"] = options.MaxRunningSequences,
             ["maxStepTokens"] = engine.LoadReport?.StepTokens,
+            ["promptsFirst"] = options.PromptsFirst,
             ["graphs"] = options.CudaGraphs,
         };
         if (engine.LoadReport is { } report)

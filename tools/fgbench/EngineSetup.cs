@@ -13,6 +13,7 @@ internal sealed class EngineSetup
     private readonly Option<string> _device = new("--device", "--backend") { Description = "auto, cpu, cuda or cuda:N.", DefaultValueFactory = _ => "auto" };
     private readonly Option<int?> _maxBatch;
     private readonly Option<int?> _stepTokens = NumberOption.Whole("--max-step-tokens", "Tokens of one step [default: 8192 on a GPU, 512 on a CPU].", 1, 1 << 20);
+    private readonly Option<bool> _promptsFirst = new("--prompts-first") { Description = "Computes waiting prompts alone, before running sequences go on." };
     private readonly Option<double?> _gpuMemory = NumberOption.Real("--gpu-memory", "Share of the GPU's memory to use [default: 0.9].", 0.01, 1);
     private readonly Option<bool> _eager = new("--eager") { Description = "No CUDA graphs." };
     private readonly Option<double?> _kvCacheGb = NumberOption.Real("--kv-cache-gb", "Memory for the KV cache in GB [default: a share of what is free].", 0.001, 1e6);
@@ -23,7 +24,7 @@ internal sealed class EngineSetup
     {
         _model = new Option<string>("--model") { Description = "Model folder, or a folder with a config.json alone together with --dummy-weights.", DefaultValueFactory = _ => defaultModel };
         _maxBatch = NumberOption.Whole("--max-batch", "Sequences that run at once.", 1, 65536, defaultMaxBatch);
-        foreach (Option option in new Option[] { _model, _dummy, _device, _maxBatch, _stepTokens, _gpuMemory, _kvCacheGb, _eager, _threads })
+        foreach (Option option in new Option[] { _model, _dummy, _device, _maxBatch, _stepTokens, _promptsFirst, _gpuMemory, _kvCacheGb, _eager, _threads })
         {
             command.Options.Add(option);
         }
@@ -41,6 +42,7 @@ internal sealed class EngineSetup
         MaxRunningSequences = parsed.GetValue(_maxBatch)!.Value,
         MaxWaitingRequests = int.MaxValue,
         MaxStepTokens = parsed.GetValue(_stepTokens),
+        PromptsFirst = parsed.GetValue(_promptsFirst),
         MaxContextTokens = contextTokens,
         GpuMemoryShare = parsed.GetValue(_gpuMemory) ?? 0.9,
         KvCacheBytes = parsed.GetValue(_kvCacheGb) is { } gigabytes ? (long)(gigabytes * 1e9) : null,

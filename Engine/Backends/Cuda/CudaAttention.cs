@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
@@ -27,14 +26,13 @@ internal sealed unsafe class CudaAttention : IDisposable
     private readonly Dictionary<(bool SoftCap, bool Sinks), Kernels> _kernels = [];
     private readonly AttentionTiling _tiling;
     private readonly bool _hopper;
-    private readonly bool _tensorCopies;
+    private readonly bool _bulkCopies;
     private readonly Dictionary<int, DeviceBuffer> _starts = [];
     private readonly bool _fp16;
     private readonly int _decodeGrid;
     private readonly DeviceBuffer _parts;
     private readonly DeviceBuffer _arrivals;
     private readonly DeviceBuffer? _maps;
-    private readonly byte* _decodeMaps;
     private nint _mappedQueries;
     private Kernels? _prepared;
 
@@ -67,8 +65,8 @@ internal sealed unsafe class CudaAttention : IDisposable
             uint[] box = [64, (uint)block, 1, 1];
             for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
             {
-                TensorMap.Write(device, KeyMap(layer), cache.Keys(layer), fp16, shape, box);
-                TensorMap.Write(device, ValueMap(layer), cache.Values(layer), fp16, shape, box);
+                TensorMap.Write(device, KeyMap(layer), cache.Keys(layer), fp16, shape, box, swizzles: false);
+                TensorMap.Write(device, ValueMap(layer), cache.Values(layer), fp16, shape, box, swizzles: false);
             }
         }
         else
@@ -76,16 +74,7 @@ internal sealed unsafe class CudaAttention : IDisposable
             QueryTile = _tiling.QueryTile;
         }
 
-        _tensorCopies = device.ComputeCapability == 90 && dim is 64 or 128;
-        if (_tensorCopies)
-        {
-            _decodeMaps = (byte*)NativeMemory.AlignedAlloc((nuint)(2 * cache.Layout.LayerCount * TensorMap.Bytes), 64);
-            for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
-            {
-                TensorMap.Encode(_decodeMaps + (2 * layer * TensorMap.Bytes), cache.Keys(layer), fp16, shape, [64, WarpTokens, 1, 1]);
-                TensorMap.Encode(_decodeMaps + (((2 * layer) + 1) * TensorMap.Bytes), cache.Values(layer), fp16, shape, [64, WarpTokens, 1, 1]);
-            }
-        }
+        _bulkCopies = device.ComputeCapability == 90 && dim % 64 == 0;
     }
 
     /// <summary>Queries per tile of the prompt kernel.</summary>
@@ -133,7 +122,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         Kernels kernels = Of(settings.SoftCap is not null, sinks != 0);
         if (arena.DecodeItems > 0 || recording)
         {
-            kernels.Decode.Launch(_device.Stream, DecodeGrid(sequences), 1, DecodeThreads, _tensorCopies ? _decodeMaps + (2 * layer * TensorMap.Bytes) : null,
+            kernels.Decode.Launch(_device.Stream, DecodeGrid(sequences), 1, DecodeThreads,
                 output.Address, qkv.Address, _cache.Keys(layer), _cache.Values(layer), arena.Tables, arena.QueryStarts, arena.Contexts,
                 arena.DecodeSequences, arena.DecodeTileStarts(window), _starts[slidingWindow].Address, _parts.Address, _arrivals.Address,
                 _layout.KeyValueHeadCount, slidingWindow, scale * Log2E, nextMayStart ? 1 : 0, capSlope, capLog2, sinks);
@@ -164,7 +153,6 @@ internal sealed unsafe class CudaAttention : IDisposable
     public void Dispose()
     {
         _maps?.Dispose();
-        NativeMemory.AlignedFree(_decodeMaps);
         foreach (DeviceBuffer starts in _starts.Values)
         {
             starts.Dispose();
@@ -199,7 +187,7 @@ internal sealed unsafe class CudaAttention : IDisposable
         {
             string[] definitions = [$"HEAD_DIM={_layout.HeadDim}", $"GROUP={_layout.GroupSize}", $"BLOCK_SIZE={_cache.Layout.BlockSize}", $"ELEM_FP16={(_fp16 ? 1 : 0)}",
                 .. softCap ? (string[])["SOFT_CAP=1"] : [], .. sinks ? (string[])["SINKS=1"] : []];
-            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper, _tensorCopies);
+            kernels = new Kernels(_device, _compiler, definitions, _layout, _tiling, _hopper, _bulkCopies);
             _kernels[(softCap, sinks)] = kernels;
         }
 
@@ -225,11 +213,11 @@ internal sealed unsafe class CudaAttention : IDisposable
     {
         private readonly List<CudaModule> _modules = [];
 
-        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper, bool tensorCopies)
+        public Kernels(CudaDevice device, KernelCompiler compiler, string[] definitions, AttentionLayout layout, AttentionTiling tiling, bool hopper, bool bulkCopies)
         {
             int dim = layout.HeadDim;
-            CudaModule decode = Module("attention_decode", $"STAGES={tiling.DecodeStages}", $"TENSOR_COPIES={(tensorCopies ? 1 : 0)}");
-            Decode = decode.Kernel("attention_decode", tiling.DecodeSharedBytes(layout, tensorCopies), overlaps: true);
+            CudaModule decode = Module("attention_decode", $"STAGES={tiling.DecodeStages}", $"BULK_COPIES={(bulkCopies ? 1 : 0)}");
+            Decode = decode.Kernel("attention_decode", tiling.DecodeSharedBytes(layout, bulkCopies), overlaps: true);
             Starts = decode.Kernel("attention_decode_starts", overlaps: true);
             if (hopper)
             {

@@ -3,7 +3,7 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <summary>Keys and values of all layers: per layer two tensors [blocks + 1, kvHeads, blockSize, headDim], or with latent attention one
-/// [blocks + 1, blockSize, cached columns]; the last block takes what padding writes.</summary>
+/// [blocks + 1, blockSize, cached columns]; the last block takes what padding writes. Kernels/kv_cache.cuh tells how rows of keys and values are kept.</summary>
 internal sealed unsafe class CudaKvCache : IDisposable
 {
     private readonly DeviceBuffer _buffer;

@@ -2,7 +2,7 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 
 namespace Fastgen.Engine.Backends.Cuda;
 
-/// <summary>Descriptors by which Hopper's copy engine reads boxes of 64 columns with the 128-byte swizzle.</summary>
+/// <summary>Descriptors by which Hopper's copy engine reads boxes of 64 columns.</summary>
 internal static unsafe class TensorMap
 {
     /// <summary>CUtensorMap is 128 bytes and lies on 64.</summary>
@@ -18,17 +18,18 @@ internal static unsafe class TensorMap
     /// <param name="address">Device address of a contiguous tensor of 2-byte elements.</param>
     /// <param name="dimensions">Innermost first.</param>
     /// <param name="box">Innermost first; what one copy brings.</param>
-    public static void Write(CudaDevice device, nint destination, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box)
+    /// <param name="swizzles">Rows get the 128-byte swizzle; the KV cache has it already.</param>
+    public static void Write(CudaDevice device, nint destination, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box, bool swizzles = true)
     {
         byte* raw = stackalloc byte[Bytes + 64];
         byte* map = (byte*)(((nint)raw + 63) & ~(nint)63);
-        Encode(map, address, fp16, dimensions, box);
+        Encode(map, address, fp16, dimensions, box, swizzles);
         Driver.CopyToDeviceAsync(destination, map, Bytes, device.Stream).Check();
         device.Synchronize();
     }
 
     /// <summary>Writes a descriptor of a contiguous tensor to host memory on 64 bytes, from where it can travel as a kernel argument.</summary>
-    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box)
+    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box, bool swizzles = true)
     {
         Span<ulong> strides = stackalloc ulong[dimensions.Length - 1];
         ulong bytes = 2;
@@ -38,12 +39,12 @@ internal static unsafe class TensorMap
             strides[i] = bytes;
         }
 
-        Encode(map, address, fp16, dimensions, strides, box);
+        Encode(map, address, fp16, dimensions, strides, box, swizzles);
     }
 
     /// <summary>The same for a view whose elements are contiguous in the innermost dimension alone.</summary>
     /// <param name="strides">Bytes from one element to the next of every dimension but the innermost; multiples of 16.</param>
-    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<ulong> strides, ReadOnlySpan<uint> box)
+    public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<ulong> strides, ReadOnlySpan<uint> box, bool swizzles = true)
     {
         int rank = dimensions.Length;
         uint* ones = stackalloc uint[rank];
@@ -51,7 +52,7 @@ internal static unsafe class TensorMap
         fixed (ulong* d = dimensions, s = strides)
         fixed (uint* b = box)
         {
-            Driver.TensorMapEncodeTiled(map, fp16 ? TypeFp16 : TypeBf16, (uint)rank, (void*)address, d, s, b, ones, 0, Swizzle128, Promote256, 0).Check();
+            Driver.TensorMapEncodeTiled(map, fp16 ? TypeFp16 : TypeBf16, (uint)rank, (void*)address, d, s, b, ones, 0, swizzles ? Swizzle128 : 0, Promote256, 0).Check();
         }
     }
 }

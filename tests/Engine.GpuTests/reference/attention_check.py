@@ -14,6 +14,8 @@ import cupy as cp
 import numpy as np
 import torch
 
+from launching import cached, map_on_device
+
 KERNELS = "Engine/Backends/Cuda/Kernels/"
 torch.manual_seed(7)
 device = torch.device("cuda")
@@ -43,25 +45,6 @@ def module(name, **defines):
     path = tempfile.mktemp(suffix=".cubin", dir=_folder)
     open(path, "wb").write(code.raw)
     return cp.RawModule(path=path)
-
-
-_driver = ctypes.CDLL("libcuda.so.1")
-
-
-def tensor_map(tensor, dims, box):
-    """128-byte swizzled map over a contiguous bf16 tensor; dims and box innermost first."""
-    rank = len(dims)
-    raw = ctypes.create_string_buffer(128 + 64)
-    address = (ctypes.addressof(raw) + 63) & ~63
-    strides, at = [], 2
-    for d in dims[:-1]:
-        at *= d
-        strides.append(at)
-    u64s, u32s = lambda v: (ctypes.c_uint64 * len(v))(*v), lambda v: (ctypes.c_uint32 * len(v))(*v)
-    status = _driver.cuTensorMapEncodeTiled(ctypes.c_void_p(address), 9, rank, ctypes.c_void_p(tensor.data_ptr()), u64s(dims), u64s(strides), u32s(box), u32s([1] * rank), 0, 3, 3, 0)
-    assert status == 0, status
-    data = np.frombuffer(ctypes.string_at(address, 128), dtype=np.uint8).copy()
-    return torch.from_numpy(data).to(device)
 
 
 def pointer(t):
@@ -123,13 +106,14 @@ def run_prompt(c, window, mod=None):
     seqs = torch.tensor([w[1] for w in work], dtype=torch.int32, device=device)
     qs = torch.tensor([w[2] for w in work], dtype=torch.int32, device=device)
     out = torch.full((c["tokens"], c["heads"] * dim), float("nan"), device=device, dtype=torch.bfloat16)
-    args = (pointer(out), pointer(c["qkv"]), pointer(c["k"]), pointer(c["v"]), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
+    both = cached(c["k"]), cached(c["v"])
+    args = (pointer(out), pointer(c["qkv"]), *map(pointer, both), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
             pointer(seqs), pointer(qs), pointer(c["stride"]), np.int32(c["kv_heads"]), np.int32(window),
             np.float32(1.4426950408889634 / math.sqrt(dim)))
     launch = lambda: kernel((len(work), c["heads"]), (128,), args, shared_mem=shared)
     launch()
     torch.cuda.synchronize()
-    return out, launch, (seqs, qs)
+    return out, launch, (seqs, qs, both)
 
 
 def run_prompt_hopper(c, window):
@@ -143,7 +127,8 @@ def run_prompt_hopper(c, window):
     qs = torch.tensor([w[2] for w in work], dtype=torch.int32, device=device)
     out = torch.full((c["tokens"], c["heads"] * dim), float("nan"), device=device, dtype=torch.bfloat16)
     blocks = c["k"].shape[0]
-    maps = [tensor_map(c["qkv"], [c["qkv"].shape[1], c["tokens"]], [64, 128])] + [tensor_map(t, [dim, block, c["kv_heads"], blocks], [64, block, 1, 1]) for t in (c["k"], c["v"])]
+    both = cached(c["k"]), cached(c["v"])
+    maps = [map_on_device(c["qkv"], [c["qkv"].shape[1], c["tokens"]], [64, 128])] + [map_on_device(t, [dim, block, c["kv_heads"], blocks], [64, block, 1, 1], swizzles=False) for t in both]
     args = (pointer(out), pointer(maps[0]), pointer(maps[1]), pointer(maps[2]), pointer(c["table"]), pointer(c["starts"]), pointer(c["contexts"]),
             pointer(seqs), pointer(qs), np.int32(len(work) * c["heads"]), pointer(c["stride"]), np.int32(blocks), np.int32(c["kv_heads"]), np.int32(window),
             np.float32(1.4426950408889634 / math.sqrt(dim)))
@@ -151,7 +136,7 @@ def run_prompt_hopper(c, window):
     launch = lambda: kernel((grid,), (384,), args, shared_mem=shared)
     launch()
     torch.cuda.synchronize()
-    return out, launch, (seqs, qs, maps)
+    return out, launch, (seqs, qs, maps, both)
 
 
 def error(out, ref):

@@ -91,9 +91,10 @@ def prompt(c, window, cap, sinks, **tiling):
     dim = c["dim"]
     tile, keys = 64 * tiling.get("ROW_TILES", 1 if dim > 128 else 2), tiling.get("KEY_TILE", 64)
     sequences, queries, count = work_of(c, tile)
+    keys_of, values_of = cached(c["k"]), cached(c["v"])
     synchronize()
     kernel("attention_prompt.cu", "attention_prompt", **defines(c, cap, sinks), **tiling)((count, c["heads"]), 128, (
-        c["out"], c["qkv"], c["k"], c["v"], c["table"], c["starts"], c["lengths"], sequences, queries, c["stride"], c["kv"], window, LOG2E / math.sqrt(dim), *extra(c, cap, sinks)),
+        c["out"], c["qkv"], keys_of, values_of, c["table"], c["starts"], c["lengths"], sequences, queries, c["stride"], c["kv"], window, LOG2E / math.sqrt(dim), *extra(c, cap, sinks)),
         (tile + 4 * keys) * row(dim) * 2)
     synchronize()
 
@@ -101,7 +102,8 @@ def prompt(c, window, cap, sinks, **tiling):
 def hopper(c, window, cap, sinks, **variant):
     dim, blocks = c["dim"], c["k"].shape[0]
     sequences, queries, count = work_of(c, 128)
-    maps = [map_on_device(c["qkv"], [c["qkv"].shape[1], c["tokens"]], [64, 128])] + [map_on_device(t, [dim, BLOCK, c["kv"], blocks], [64, BLOCK, 1, 1]) for t in (c["k"], c["v"])]
+    both = [cached(c["k"]), cached(c["v"])]
+    maps = [map_on_device(c["qkv"], [c["qkv"].shape[1], c["tokens"]], [64, 128])] + [map_on_device(t, [dim, BLOCK, c["kv"], blocks], [64, BLOCK, 1, 1], swizzles=False) for t in both]
     synchronize()
     kernel("attention_prompt_hopper.cu", "attention_prompt_hopper", **defines(c, cap, sinks), **variant)((min(MULTIPROCESSORS, count * c["heads"]),), 384, (
         c["out"], *maps, c["table"], c["starts"], c["lengths"], sequences, queries, count * c["heads"], c["stride"], blocks, c["kv"], window, LOG2E / math.sqrt(dim), *extra(c, cap, sinks)),
@@ -123,9 +125,9 @@ def attention():
                 contexts = torch.randint(1, 900, (17,)).tolist() + [1, 64, 65]
                 c = make(contexts, [1] * len(contexts), kv, group, dim)
                 expected = reference(c, window, cap, sinks)
-                for copies in (0, 1) if dim in (64, 128) and ARCHITECTURE == "sm_90a" else (0,):
-                    decode(c, window, cap, sinks, TENSOR_COPIES=copies)
-                    compare(f"decode, tensor copies {copies}, " + what, c, expected)
+                for copies in (0, 1) if dim % 64 == 0 and ARCHITECTURE == "sm_90a" else (0,):
+                    decode(c, window, cap, sinks, BULK_COPIES=copies)
+                    compare(f"decode, bulk copies {copies}, " + what, c, expected)
                 queries = [min(n, int(torch.randint(2, 300, ()))) for n in contexts]
                 queries[0] = contexts[0]
                 c = make(contexts, queries, kv, group, dim)
@@ -163,10 +165,10 @@ def rope_heads():
                                                                              scales if scaled else None, positions, None, 0, 0.0, None))
         synchronize()
         rel = lambda got, want: ((got.double() - want).norm() / want.norm()).item()
-        cached = lambda t: t.permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]
+        rows = lambda t: cached(t).permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]
         untouched = torch.isnan(k.float()).sum().item() == (9 * block - tokens) * kv * dim
-        errors = rel(qkv.reshape(tokens, -1, dim)[:, :heads], q), rel(cached(k), turned[:, heads:])
-        check(f"rope_heads dim {dim} rotary {rotary} norms {norms} offset {offset} scaled {scaled}", max(errors) < 4e-3 and torch.equal(cached(v).double(), x[:, heads + kv:]) and untouched, f"{max(errors):.1e}")
+        errors = rel(qkv.reshape(tokens, -1, dim)[:, :heads], q), rel(rows(k), turned[:, heads:])
+        check(f"rope_heads dim {dim} rotary {rotary} norms {norms} offset {offset} scaled {scaled}", max(errors) < 4e-3 and torch.equal(rows(v).double(), x[:, heads + kv:]) and untouched, f"{max(errors):.1e}")
 
 
 rope_heads()

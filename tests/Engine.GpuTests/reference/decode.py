@@ -59,15 +59,16 @@ def _kernel_of(c, name, variant):
 
 def run(c, features=(), **variant):
     """features: the arguments of soft caps and sinks, which a variant compiles."""
-    dim, group, copies = c["dim"], c["group"], variant.get("TENSOR_COPIES", 0)
+    dim, group, copies = c["dim"], c["group"], variant.get("BULK_COPIES", 0)
     if c["starts"] is None:
         start(c, **variant)
-    if copies and "maps" not in c:
-        c["maps"] = maps_argument(*(tensor_map(c[x], [dim, c["block"], c["kv_heads"], c[x].shape[0]], [64, 16, 1, 1]) for x in "kv"))
+    if "cached" not in c:
+        c["cached"] = [cached(c[x]) for x in "kv"]
+        synchronize()
     table, starts, contexts, sequences, tiles, _ = c["arrays"]
     stage = 2 * 16 * (dim if copies else (dim + 15) // 16 * 16 + 8) * 2
-    _kernel_of(c, "attention_decode", variant)((c["grid"],), 128, (*([c["maps"]] if copies else []), c["out"], c["qkv"], c["k"], c["v"], table, starts, contexts, sequences, tiles, c["starts"],
-        c["parts"], c["arrivals"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0, *features), 4 * variant.get("STAGES", stages_of(dim)) * stage + 4 * group * (dim + 2) * 4 + (1024 if copies else 0))
+    _kernel_of(c, "attention_decode", variant)((c["grid"],), 128, (c["out"], c["qkv"], *c["cached"], table, starts, contexts, sequences, tiles, c["starts"],
+        c["parts"], c["arrivals"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0, *features), 4 * variant.get("STAGES", stages_of(dim)) * stage + 4 * group * (dim + 2) * 4)
 
 
 def reference(c):

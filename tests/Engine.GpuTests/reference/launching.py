@@ -129,8 +129,8 @@ def maps_argument(*maps):
     return result
 
 
-def tensor_map(tensor, dims, box, strides=None):
-    """128-byte swizzled map over a contiguous bf16 tensor; dims and box innermost first, strides in bytes of all dimensions but the first. For a kernel parameter."""
+def tensor_map(tensor, dims, box, strides=None, swizzles=True):
+    """Map over a contiguous bf16 tensor, with the 128-byte swizzle unless told otherwise; dims and box innermost first, strides in bytes of all dimensions but the first. For a kernel parameter."""
     rank = len(dims)
     raw = ctypes.create_string_buffer(128 + 64)
     address = (ctypes.addressof(raw) + 63) & ~63
@@ -140,14 +140,24 @@ def tensor_map(tensor, dims, box, strides=None):
             at *= d
             strides.append(at)
     u64s, u32s = lambda v: (ctypes.c_uint64 * max(len(v), 1))(*v), lambda v: (ctypes.c_uint32 * len(v))(*v)
-    call("cuTensorMapEncodeTiled", ctypes.c_void_p(address), 9, rank, ctypes.c_void_p(tensor.data_ptr()), u64s(dims), u64s(strides), u32s(box), u32s([1] * rank), 0, 3, 3, 0)
+    call("cuTensorMapEncodeTiled", ctypes.c_void_p(address), 9, rank, ctypes.c_void_p(tensor.data_ptr()), u64s(dims), u64s(strides), u32s(box), u32s([1] * rank), 0, 3 if swizzles else 0, 3, 0)
     result = MapBytes()
     ctypes.memmove(ctypes.byref(result), address, 128)
     return result
 
 
-def map_on_device(tensor, dims, box):
-    return torch.from_numpy(np.frombuffer(bytes(tensor_map(tensor, dims, box).bytes), dtype=np.uint8).copy()).to(device)
+def map_on_device(tensor, dims, box, **how):
+    return torch.from_numpy(np.frombuffer(bytes(tensor_map(tensor, dims, box, **how).bytes), dtype=np.uint8).copy()).to(device)
+
+
+def cached(cache):
+    """Keys or values [..., slots, dim] as kv_cache.cuh has them, or what it has as plain rows: it changes places."""
+    dim = cache.shape[-1]
+    if dim % 64:
+        return cache
+    slots = torch.arange(cache.shape[-2], device=cache.device)[:, None]
+    places = torch.arange(dim, device=cache.device)[None] ^ slots % 8 * 8
+    return cache.gather(-1, places.expand(cache.shape))
 
 
 def synchronize():

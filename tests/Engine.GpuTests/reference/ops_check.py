@@ -9,6 +9,8 @@ import cupy as cp
 import numpy as np
 import torch
 
+from launching import cached
+
 KERNELS = "Engine/Backends/Cuda/Kernels/"
 torch.manual_seed(11)
 device = torch.device("cuda")
@@ -78,6 +80,7 @@ def elementwise():
         m.get_function("rope_store_kv")((tokens,), (256,), (pointer(qkv), pointer(k), pointer(v), pointer(table), pointer(positions), pointer(slots), np.int32(heads), np.int32(kv), np.int32(rotary), *NOTHING_LEFT))
         torch.cuda.synchronize()
         q = qkv.reshape(tokens, -1, dim)[:, :heads]
+        k, v = cached(k), cached(v)
         kk = k.permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]
         vv = v.permute(0, 2, 1, 3).reshape(-1, kv, dim)[slots.long()]
         untouched = torch.isnan(k.float()).sum().item() == (9 * block - tokens) * kv * dim

@@ -34,8 +34,8 @@ def make(contexts, queries, kv_heads, group, dim, block):
     work = sorted(((contexts[i] - n + q, i, q) for i, n in enumerate(queries) for q in range(0, n, 128)), reverse=True)
     c["arrays"] = [table.to(device), ints([0] + torch.tensor(queries).cumsum(0).tolist()), ints(contexts), ints([w[1] for w in work]), ints([w[2] for w in work])]
     c["work"], c["stride"] = len(work) * heads, ints([table.shape[1]])
-    blocks = c["k"].shape[0]
-    c["maps"] = [map_on_device(c["qkv"], [c["qkv"].shape[1], tokens], [64, 128])] + [map_on_device(t, [dim, block, kv_heads, blocks], [64, block, 1, 1]) for t in (c["k"], c["v"])]
+    blocks, c["cached"] = c["k"].shape[0], [cached(c["k"]), cached(c["v"])]
+    c["maps"] = [map_on_device(c["qkv"], [c["qkv"].shape[1], tokens], [64, 128])] + [map_on_device(t, [dim, block, kv_heads, blocks], [64, block, 1, 1], swizzles=False) for t in c["cached"]]
     c["out"] = torch.full((tokens, heads * dim), float("nan"), device=device, dtype=torch.bfloat16)
     return c
 

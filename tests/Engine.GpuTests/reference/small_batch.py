@@ -180,6 +180,7 @@ def fused_with(name, product, rows, hidden, inner, norms):
     p, q = y[:, :HEADS + KV_HEADS, :DIM // 2], y[:, :HEADS + KV_HEADS, DIM // 2:]
     turned = torch.cat([p * cos - q * sin, q * cos + p * sin], -1)
     ok, detail = close(out.view(rows, -1, DIM)[:, :HEADS], turned[:, :HEADS], 4e-3)
+    k, v = cached(k), cached(v)
     kk, vv = k.transpose(1, 2).reshape(-1, KV_HEADS, DIM)[slots.long()], v.transpose(1, 2).reshape(-1, KV_HEADS, DIM)[slots.long()]
     ok2, detail2 = close(kk, turned[:, HEADS:], 4e-3)
     ok3, detail3 = close(vv, y[:, HEADS + KV_HEADS:], 4e-3)
@@ -256,7 +257,7 @@ def layers():
             for i, (a, b, c, d) in enumerate(weights):
                 stationary_product(q, h, a, norm=g, epilogue=2, rope=(k, v, table, positions, slots))
                 if attention:
-                    decode.run(attention[i], TENSOR_COPIES=1)
+                    decode.run(attention[i], BULK_COPIES=1)
                 stationary_product(h, attention[i]["out"] if attention else q.view(-1)[:rows * hidden].view(rows, hidden), b, epilogue=3, then=(c, True))
                 stationary_product(act, h, c, norm=g, epilogue=1, then=(d, False))
                 stationary_product(h, act, d, epilogue=3, then=(weights[(i + 1) % count][0], False))

@@ -11,13 +11,13 @@ internal sealed class SteppedEngine
     private readonly Queue<StepPlan> _inFlight = new();
     private readonly BatchBuilder _builder;
 
-    public SteppedEngine(KvDoubleRunner runner, int contextTokens, int stepTokens = 64, int maxRunning = 8, int? chunkTokens = null, bool prefixCache = true)
+    public SteppedEngine(KvDoubleRunner runner, int contextTokens, int stepTokens = 64, int maxRunning = 8, int? chunkTokens = null, bool prefixCache = true, bool promptsFirst = false)
     {
         Runner = runner;
         ContextTokens = Math.Min(contextTokens, runner.BlockCount * runner.BlockSize);
         PrefixCache = prefixCache;
         Pool = new BlockPool(runner.BlockCount);
-        Scheduler = new Scheduler(new SchedulerLimits(stepTokens, maxRunning, chunkTokens ?? stepTokens, runner.BlockSize, prefixCache) { Regime = runner.Regime }, Pool);
+        Scheduler = new Scheduler(new SchedulerLimits(stepTokens, maxRunning, chunkTokens ?? stepTokens, runner.BlockSize, prefixCache) { Regime = runner.Regime, PromptsFirst = promptsFirst }, Pool);
         _builder = new BatchBuilder(stepTokens, maxRunning, ContextTokens, runner.BlockSize);
     }
 

@@ -33,6 +33,40 @@ public sealed class SchedulerTests
     }
 
     [Theory]
+    [InlineData(1, 100)]
+    [InlineData(2, 100)]
+    [InlineData(2, 22)]
+    public void With_prompts_first_sequences_wait_for_prompts_and_get_the_same_tokens(int depth, int blocks)
+    {
+        var engine = new SteppedEngine(new KvDoubleRunner(4, blocks, Vocabulary, depth), 300, stepTokens: 10, promptsFirst: true);
+        var plain = new SteppedEngine(new KvDoubleRunner(4, blocks, Vocabulary, 1), 300, stepTokens: 10);
+        var outputs = new List<(RecordedOutput First, RecordedOutput Plain)>();
+        void Add(int count, int start) => outputs.Add((
+            engine.Add([.. Enumerable.Range(start, count)], Endless with { MaxTokens = 30 }).Output,
+            plain.Add([.. Enumerable.Range(start, count)], Endless with { MaxTokens = 30 }).Output));
+        Add(3, 1);
+        for (int turn = 0; turn < 5; turn++)
+        {
+            engine.Turn();
+        }
+
+        Add(40, 100);
+        while (engine.StepsInFlight > 0 && outputs[1].First.Tokens[0].Count == 0)
+        {
+            // Of the first, only what was on its way before.
+            Assert.InRange(outputs[0].First.Tokens[0].Count, 4, 6);
+            engine.Turn();
+        }
+
+        Add(25, 200);
+        engine.RunToEnd();
+        plain.RunToEnd();
+        Assert.All(outputs, pair => Assert.Equal(pair.Plain.Tokens[0], pair.First.Tokens[0]));
+        Assert.Equal(blocks < 100, engine.Scheduler.Counters.Preemptions > 0);
+        engine.AssertAllFree();
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(7)]
     [InlineData(16)]

@@ -1,22 +1,17 @@
 // Attention of one new token per sequence over its paged keys and values (flash-decoding, GQA packed, split over the context).
-// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
+// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values as kv_cache.cuh has them. Out: [tokens, heads * HEAD_DIM].
 // Grid: any number of CTAs (a few per multiprocessor), 128 threads; each takes an equal share of all tiles of 64 tokens, which attention_decode_starts finds once a step.
-// TENSOR_COPIES: Hopper's copy engine brings keys and values (tensor maps of boxes of 64 columns by 16 tokens, 128-byte swizzle); head dims 64 and 128.
+// BULK_COPIES: Hopper's copy engine brings the rows of a warp's 16 tokens at once; head dims that are multiples of 64.
 // Source: Dao et al. 2023 (flash-decoding); stream-K work split; merge by the last CTA to arrive.
 // Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
-#if TENSOR_COPIES
+#include "kv_cache.cuh"
+#if BULK_COPIES
 #include "hopper.cuh"
 #endif
 
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
 #ifndef GROUP
 #define GROUP 4
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
 #endif
 
 #define WARPS 4
@@ -27,13 +22,12 @@
 #endif
 #define PADDED ((HEAD_DIM + 15) / 16 * 16)       // whole steps of the tensor cores: zeros in shared memory
 #define ROW (PADDED + 8)                         // padded by 16 bytes: ldmatrix without bank conflicts
-#if TENSOR_COPIES
-#define PIECES (HEAD_DIM / 64)                   // 64 columns (128 bytes) are one swizzled piece
-#define PIECE_BYTES (WARP_TOKENS * 128)
-#define STAGE_ELEMS (2 * WARP_TOKENS * HEAD_DIM) // keys, then values, of one warp
+#if BULK_COPIES
+#define SHARED_ROW HEAD_DIM
 #else
-#define STAGE_ELEMS (2 * WARP_TOKENS * ROW)      // keys, then values, of one warp
+#define SHARED_ROW ROW
 #endif
+#define STAGE_ELEMS (2 * WARP_TOKENS * SHARED_ROW)            // keys, then values, of one warp
 #define KSTEPS (PADDED / 16)
 #define NTILES (PADDED / 8)
 #define CHUNKS (PADDED / 8)                      // 16-byte chunks of a row
@@ -51,19 +45,12 @@
 static_assert(GROUP <= 16, "more than 16 query heads per key head are split into several groups by the caller");
 static_assert(BLOCK_SIZE % WARP_TOKENS == 0, "a warp's tokens lie in one block");
 
-#if TENSOR_COPIES
-struct alignas(64) TensorMaps
-{
-    unsigned char keys[128];
-    unsigned char values[128];
-};
-#endif
-
 // Where 8 elements of a row of keys or values lie.
 __device__ __forceinline__ u32 chunk_address(u32 base, int row, int chunk)
 {
-#if TENSOR_COPIES
-    return base + chunk / 8 * PIECE_BYTES + row * 128 + ((chunk % 8 ^ (row & 7)) << 4);
+#if BULK_COPIES
+    static_assert(HEAD_DIM % 64 == 0, "rows of the cache that have no banks in common");
+    return base + (row * HEAD_DIM + (chunk * 8 ^ cache_turn(row))) * 2;
 #else
     return base + (row * ROW + chunk * 8) * 2;
 #endif
@@ -174,9 +161,6 @@ extern "C" __global__ void __launch_bounds__(32) attention_decode_starts(Start *
 }
 
 extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
-#if TENSOR_COPIES
-    const __grid_constant__ TensorMaps maps,
-#endif
     elem *__restrict__ output, const elem *__restrict__ qkv,
     const elem *__restrict__ keys, const elem *__restrict__ values,
     const int *__restrict__ blockTables, const int *__restrict__ queryStarts,
@@ -192,22 +176,12 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     // attention ends first, and equal shares would no longer take equal time.
     if (nextMayStart)
         allow_next();
-#if TENSOR_COPIES
-    extern __shared__ __align__(1024) unsigned char raw[];
-    elem *shared = reinterpret_cast<elem *>(raw + ((1024 - (shared_address(raw) & 1023)) & 1023));
-    __shared__ __align__(8) u64 fullBarriers[WARPS][STAGES];
-#else
     extern __shared__ __align__(16) elem shared[];
+#if BULK_COPIES
+    __shared__ __align__(8) u64 fullBarriers[WARPS][STAGES];
 #endif
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     // The step's integers were there before its first kernel began; so were the keys and values of all tokens but the newest.
-#if TENSOR_COPIES
-    if (threadIdx.x == 0)
-    {
-        prefetch_tensor_map(maps.keys);
-        prefetch_tensor_map(maps.values);
-    }
-#endif
     // One look tells all: every load that waits for another costs as much as a tile.
     const int cta = blockIdx.x;
     const Start begin = starts[cta];
@@ -233,7 +207,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     __shared__ int isLast;
 
     int loadStage = 0, loadBlock = 0;
-#if TENSOR_COPIES
+#if BULK_COPIES
     const u32 full = shared_address(fullBarriers[warp]);
     if (lane == 0)
     {
@@ -255,32 +229,28 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         if (toLoad > 0)
         {
             int start = load_start() + warp * WARP_TOKENS;
-#if TENSOR_COPIES
+            const u64 base = cache_offset(loadBlock * BLOCK_SIZE + start % BLOCK_SIZE, load.head, kvHeads);
+            const u32 destination = warpAddress + loadStage * STAGE_ELEMS * 2;
+#if BULK_COPIES
             if (lane == 0)
             {
-                const u32 to = warpAddress + loadStage * STAGE_ELEMS * 2, barrier = full + loadStage * 8;
+                const u32 barrier = full + loadStage * 8;
                 if (start < load.context)
                 {
                     barrier_expect(barrier, STAGE_ELEMS * 2);
-#pragma unroll
-                    for (int p = 0; p < PIECES; p++)
-                        tensor_copy_4d(to + p * PIECE_BYTES, maps.keys, barrier, p * 64, start % BLOCK_SIZE, load.head, loadBlock);
-#pragma unroll
-                    for (int p = 0; p < PIECES; p++)
-                        tensor_copy_4d(to + (PIECES + p) * PIECE_BYTES, maps.values, barrier, p * 64, start % BLOCK_SIZE, load.head, loadBlock);
+                    bulk_copy(destination, keys + base, STAGE_ELEMS, barrier);
+                    bulk_copy(destination + STAGE_ELEMS, values + base, STAGE_ELEMS, barrier);
                 }
                 else
                     barrier_arrive(barrier);
             }
 #else
-            u64 base = ((u64)(loadBlock * kvHeads + load.head) * BLOCK_SIZE + start % BLOCK_SIZE) * HEAD_DIM;
-            u32 destination = warpAddress + loadStage * STAGE_ELEMS * 2;
 #pragma unroll
             for (int i = lane; i < WARP_TOKENS * CHUNKS; i += 32)
             {
                 int row = i / CHUNKS, chunk = i % CHUNKS;
                 bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
-                u64 offset = base + row * HEAD_DIM + chunk * 8;
+                u64 offset = base + row * HEAD_DIM + (chunk * 8 ^ cache_turn(row));
                 copy16_async_256(chunk_address(destination, row, chunk), keys + offset, valid);
                 copy16_async_256(chunk_address(destination + STAGE_ELEMS, row, chunk), values + offset, valid);
             }
@@ -290,7 +260,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             locate();
             loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
         }
-#if !TENSOR_COPIES
+#if !BULK_COPIES
         commit_copies();
 #endif
     };
@@ -340,7 +310,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             total[0] = total[1] = 0.f;
         }
 
-#if TENSOR_COPIES
+#if BULK_COPIES
         barrier_wait(full + stage * 8, phase);
 #else
         wait_copies<STAGES - 2>();
@@ -352,13 +322,13 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         const u32 keyAddress = warpAddress + stage * STAGE_ELEMS * 2;
         const u32 valueAddress = keyAddress + STAGE_ELEMS;
         const int start = (compute.first / TILE + compute.tile) * TILE + warp * WARP_TOKENS;
-#if TENSOR_COPIES
-        // Copies bring whole pieces of a block: what is beyond the context may be anything, and anything times a weight of 0 need not be 0.
+#if BULK_COPIES
+        // Copies bring all 16 tokens: what is beyond the context may be anything, and anything times a weight of 0 need not be 0.
         if (start < compute.context && start + WARP_TOKENS > compute.context)
         {
-            for (int i = lane; i < (start + WARP_TOKENS - compute.context) * 8 * PIECES; i += 32)
-                *reinterpret_cast<uint4 *>(reinterpret_cast<char *>(warpShared + stage * STAGE_ELEMS + STAGE_ELEMS / 2)
-                    + i / 8 % PIECES * PIECE_BYTES + (compute.context - start + i / 8 / PIECES) * 128 + i % 8 * 16) = make_uint4(0, 0, 0, 0);
+            elem *beyond = warpShared + stage * STAGE_ELEMS + STAGE_ELEMS / 2 + (compute.context - start) * HEAD_DIM;
+            for (int i = lane; i < (start + WARP_TOKENS - compute.context) * CHUNKS; i += 32)
+                *reinterpret_cast<uint4 *>(beyond + i * 8) = make_uint4(0, 0, 0, 0);
             fence_async_proxy();
             __syncwarp();
         }
@@ -584,7 +554,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
         }
         advance(compute, work, items, kvHeads);
     }
-#if !TENSOR_COPIES
+#if !BULK_COPIES
     wait_copies<0>();
 #endif
 }

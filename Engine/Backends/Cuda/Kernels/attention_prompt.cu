@@ -1,18 +1,13 @@
 // Causal attention of prompt chunks over paged keys and values (tensor cores, online softmax), sm_80 and later.
-// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values [blocks, kvHeads, BLOCK_SIZE, HEAD_DIM]. Out: [tokens, heads * HEAD_DIM].
+// In: qkv [tokens, (heads + 2 kvHeads) * HEAD_DIM] with rotated queries; keys, values as kv_cache.cuh has them. Out: [tokens, heads * HEAD_DIM].
 // Grid: (tiles of QUERY_TILE queries, heads), 128 threads; a chunk may start anywhere in its sequence (offset = context - queries).
 // Source: Dao 2023 (FlashAttention-2), algorithm 1.
 // Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
+#include "kv_cache.cuh"
 
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
 #ifndef GROUP
 #define GROUP 4
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
 #endif
 
 #define WARPS 4
@@ -85,7 +80,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             int token = start + row;
             bool valid = token < keyEnd;
             int block = valid ? table[token / BLOCK_SIZE] : 0;
-            u64 source = ((u64)(block * kvHeads + kvHead) * BLOCK_SIZE + token % BLOCK_SIZE) * HEAD_DIM + chunk * 8;
+            const int slot = block * BLOCK_SIZE + token % BLOCK_SIZE;
+            u64 source = cache_offset(slot, kvHead, kvHeads) + (chunk * 8 ^ cache_turn(slot));
             u32 destination = ((buffer * KEY_TILE + row) * ROW + chunk * 8) * 2;
             copy16_async(keyBase + destination, keys + source, valid && INSIDE(chunk));
             copy16_async(valueBase + destination, values + source, valid && INSIDE(chunk));

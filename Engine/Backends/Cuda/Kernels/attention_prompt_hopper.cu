@@ -1,19 +1,14 @@
 // Causal attention of prompt chunks over paged keys and values with wgmma and bulk tensor copies, sm_90a, head dims 64 and 128.
-// In, out: as attention_prompt.cu; keys, values and queries are read through tensor maps (128-byte swizzle).
+// In, out: as attention_prompt.cu; keys, values and queries are read through tensor maps, queries with the 128-byte swizzle, which the cache has already.
 // Grid: persistent, one CTA of 3 warpgroups per multiprocessor (one loads, two compute 64 queries each); work = (query tile, head), longest first.
 // Source: Shah et al. 2024 (FlashAttention-3): warp specialisation, softmax of one tile under the products of its neighbours.
 // Test: tests/Engine.GpuTests/Kernels/KernelParityTests.cs, AttentionFeatureTests.cs
 #include "primitives.cuh"
 #include "hopper.cuh"
+#include "kv_cache.cuh"
 
-#ifndef HEAD_DIM
-#define HEAD_DIM 128
-#endif
 #ifndef GROUP
 #define GROUP 4
-#endif
-#ifndef BLOCK_SIZE
-#define BLOCK_SIZE 64
 #endif
 
 // 1: the products of a tile of queries begin under the end of the tile before it. 0: one tile of queries after the other, kept for

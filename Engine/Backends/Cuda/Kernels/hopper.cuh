@@ -88,6 +88,13 @@ __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity)
 #endif
 }
 
+// bytes: a multiple of 16, as are both addresses.
+__device__ __forceinline__ void bulk_copy(u32 destination, const void *source, u32 bytes, u32 barrier)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];"
+        :: "r"(destination), "l"(source), "r"(bytes), "r"(barrier) : "memory");
+}
+
 __device__ __forceinline__ void tensor_copy_2d(u32 destination, const void *map, u32 barrier, int c0, int c1)
 {
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];"

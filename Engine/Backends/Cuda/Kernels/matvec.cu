@@ -196,15 +196,16 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
                 low = a * t.x - b * t.y;
                 high = b * t.x + a * t.y;
             }
-            elem *destination = reinterpret_cast<elem *>(output) + (u64)lane * outputs + first;
+            elem *destination = reinterpret_cast<elem *>(output) + (u64)lane * outputs + head * HEAD_DIM;
+            int turn = 0;
             if (head >= heads)
             {
-                const int kvHead = (head - heads) % kvHeads, slot = slots[lane];
-                destination = (head < heads + kvHeads ? keys : values)
-                    + (((u64)(slot / BLOCK_SIZE) * kvHeads + kvHead) * BLOCK_SIZE + slot % BLOCK_SIZE) * HEAD_DIM + d;
+                const int slot = slots[lane];
+                destination = (head < heads + kvHeads ? keys : values) + cache_offset(slot, (head - heads) % kvHeads, kvHeads);
+                turn = cache_turn(slot);
             }
-            destination[0] = from_float(low);
-            destination[HEAD_DIM / 2] = from_float(high);
+            destination[d ^ turn] = from_float(low);
+            destination[(d + HEAD_DIM / 2) ^ turn] = from_float(high);
 #elif EPILOGUE == 3
             elem *destination = reinterpret_cast<elem *>(output) + (u64)lane * outputs;
             destination[first] = from_float(to_float(destination[first]) + low);
