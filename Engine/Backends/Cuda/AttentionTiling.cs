@@ -31,9 +31,9 @@ internal readonly record struct AttentionTiling(int QueryTiles, int KeyTile, int
     }
 
     /// <summary>Keys and values of all warps, and what they merge.</summary>
-    /// <param name="bulkCopies">Hopper's copy engine brings keys and values: rows without padding.</param>
+    /// <param name="bulkCopies">Hopper's copy engine brings keys and values: rows without padding, from a line of 128 bytes on.</param>
     public int DecodeSharedBytes(AttentionLayout layout, bool bulkCopies = false) =>
-        (DecodeWarps * DecodeStages * 2 * DecodeTokens * (bulkCopies ? layout.HeadDim : Row(layout)) * 2) + (DecodeWarps * layout.GroupSize * (layout.HeadDim + 2) * sizeof(float));
+        (DecodeWarps * DecodeStages * 2 * DecodeTokens * (bulkCopies ? layout.HeadDim : Row(layout)) * 2) + (DecodeWarps * layout.GroupSize * (layout.HeadDim + 2) * sizeof(float)) + (bulkCopies ? 128 : 0);
 
     /// <summary>A tile of queries, two of keys and two of values.</summary>
     public int PromptSharedBytes(AttentionLayout layout) => (QueryTile + (4 * KeyTile)) * Row(layout) * 2;

@@ -68,7 +68,7 @@ def run(c, features=(), **variant):
     table, starts, contexts, sequences, tiles, _ = c["arrays"]
     stage = 2 * 16 * (dim if copies else (dim + 15) // 16 * 16 + 8) * 2
     _kernel_of(c, "attention_decode", variant)((c["grid"],), 128, (c["out"], c["qkv"], *c["cached"], table, starts, contexts, sequences, tiles, c["starts"],
-        c["parts"], c["arrivals"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0, *features), 4 * variant.get("STAGES", stages_of(dim)) * stage + 4 * group * (dim + 2) * 4)
+        c["parts"], c["arrivals"], c["kv_heads"], c["window"], 1.4426950408889634 / math.sqrt(dim), 0, *features), 4 * variant.get("STAGES", stages_of(dim)) * stage + 4 * group * (dim + 2) * 4 + (128 if copies else 0))
 
 
 def reference(c):

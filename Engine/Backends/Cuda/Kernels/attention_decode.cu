@@ -176,9 +176,13 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
     // attention ends first, and equal shares would no longer take equal time.
     if (nextMayStart)
         allow_next();
-    extern __shared__ __align__(16) elem shared[];
+    extern __shared__ __align__(128) unsigned char raw[];
 #if BULK_COPIES
+    // From a line of 128 bytes on: the copy engine takes a sixth longer to write lines in two parts.
+    elem *shared = reinterpret_cast<elem *>(raw + (-shared_address(raw) & 127));
     __shared__ __align__(8) u64 fullBarriers[WARPS][STAGES];
+#else
+    elem *shared = reinterpret_cast<elem *>(raw);
 #endif
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     // The step's integers were there before its first kernel began; so were the keys and values of all tokens but the newest.
