@@ -122,7 +122,7 @@ internal sealed class TransformerForward : IDisposable
         _sampledAttended.Dispose();
     }
 
-    /// <summary>Past the keys and values of its last layer a model needs only the tokens whose successors are chosen.</summary>
+    /// <summary>Past the attention of its last layer a model needs only the tokens whose successors are chosen.</summary>
     private bool KeepsSampled(Batch batch) => batch.SampleRows.Count < batch.TokenCount && batch.SampleRows.Count <= _maxSampled && Probe is null;
 
     private void ProjectAndStore(Batch batch, int index, LayerWeights layer)

@@ -164,20 +164,23 @@ internal sealed partial class Scheduler
         return true;
     }
 
+    /// <summary>For <see cref="EngineOptions.PromptsFirst"/>: the step's tokens go to prompts alone, should there be any.</summary>
     /// <returns>Whether there was a prompt to compute.</returns>
     private bool PlanPrompts(StepPlan plan)
     {
-        PlanChunks(plan);
+        PlanChunks(plan, lastTokens: true);
         Admit(plan);
         return !plan.IsEmpty;
     }
 
-    private void PlanChunks(StepPlan plan)
+    /// <param name="lastTokens">Also prompts that lack a single token, which otherwise go with the sequences that do.</param>
+    private void PlanChunks(StepPlan plan, bool lastTokens = false)
     {
         for (int i = 0; i < _running.Count && plan.TokenCount < _limits.MaxStepTokens; i++)
         {
             Sequence sequence = _running[i];
-            if (sequence.Length - sequence.ComputedTokens > 1)
+            int missing = sequence.Length - sequence.ComputedTokens;
+            if (missing > 1 || (lastTokens && missing == 1 && sequence.OutputTokens == 0))
             {
                 AddChunk(plan, sequence, ChunkSize(plan, sequence));
             }

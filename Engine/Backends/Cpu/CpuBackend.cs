@@ -41,7 +41,6 @@ internal sealed unsafe class CpuBackend : IBackend
     private CpuTensor? _gathered;
     private int _current;
     private bool _hasResult;
-    private int _rows;
     private bool _onlySampleRows;
 
     /// <param name="threads">Threads that compute, the caller's among them.</param>
@@ -181,7 +180,6 @@ internal sealed unsafe class CpuBackend : IBackend
             table.Fill(batch);
         }
 
-        _rows = batch.TokenCount;
         _onlySampleRows = false;
         forward(batch);
         _hasResult = true;
@@ -219,15 +217,15 @@ internal sealed unsafe class CpuBackend : IBackend
     }
 
     public void RmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor weight, float epsilon, DeviceTensor output) =>
-        _norm.Run(_pool, _rows, (CpuTensor)hidden, null, (CpuTensor)weight, epsilon, (CpuTensor)output);
+        _norm.Run(_pool, Rows(batch), (CpuTensor)hidden, null, (CpuTensor)weight, epsilon, (CpuTensor)output);
 
     public void AddRmsNorm(Batch batch, DeviceTensor hidden, DeviceTensor delta, DeviceTensor weight, float epsilon, DeviceTensor output) =>
-        _norm.Run(_pool, _rows, (CpuTensor)hidden, (CpuTensor)delta, (CpuTensor)weight, epsilon, (CpuTensor)output);
+        _norm.Run(_pool, Rows(batch), (CpuTensor)hidden, (CpuTensor)delta, (CpuTensor)weight, epsilon, (CpuTensor)output);
 
     public void Linear(Batch batch, DeviceTensor input, LinearWeight weight, DeviceTensor output)
     {
         var (x, y) = ((CpuTensor)input, (CpuTensor)output);
-        _linear.Run(_pool, x.Data, x.Stride, _rows, (CpuLinearWeight)weight, y.Data, y.Stride);
+        _linear.Run(_pool, x.Data, x.Stride, Rows(batch), (CpuLinearWeight)weight, y.Data, y.Stride);
     }
 
     public void RopeAndStoreKv(Batch batch, int layer, DeviceTensor qkv, HeadNorms? norms) =>
@@ -243,10 +241,10 @@ internal sealed unsafe class CpuBackend : IBackend
         _latentAttention!.Run(batch, layer, (CpuTensor)query, weights, scale, (CpuTensor)output);
 
     public void GatedActivation(Batch batch, DeviceTensor gateUp, Activation activation, DeviceTensor output) =>
-        _gatedActivation.Run(_pool, _rows, (CpuTensor)gateUp, activation, (CpuTensor)output);
+        _gatedActivation.Run(_pool, Rows(batch), (CpuTensor)gateUp, activation, (CpuTensor)output);
 
     public void MoE(Batch batch, DeviceTensor input, MoeWeights weights, DeviceTensor output) =>
-        _moe.Run(_rows, (CpuTensor)input, weights, (CpuTensor)output);
+        _moe.Run(Rows(batch), (CpuTensor)input, weights, (CpuTensor)output);
 
     public void KeepSampleRows(Batch batch, params ReadOnlySpan<(DeviceTensor Source, DeviceTensor Target)> tensors)
     {
@@ -255,7 +253,6 @@ internal sealed unsafe class CpuBackend : IBackend
             CopySampleRows(batch, (CpuTensor)source, (CpuTensor)target);
         }
 
-        _rows = batch.SampleRows.Count;
         _onlySampleRows = true;
     }
 
@@ -346,6 +343,9 @@ internal sealed unsafe class CpuBackend : IBackend
         _latentCache?.Dispose();
         (_attention, _cache, _latentAttention, _latentCache) = (null, null, null, null);
     }
+
+    /// <summary>Rows of activations at this point of the step.</summary>
+    private int Rows(Batch batch) => _onlySampleRows ? batch.SampleRows.Count : batch.TokenCount;
 
     private static void CopySampleRows(Batch batch, CpuTensor source, CpuTensor target)
     {

@@ -3,7 +3,7 @@ using Fastgen.Engine.Backends.Cuda.Interop;
 namespace Fastgen.Engine.Backends.Cuda;
 
 /// <summary>Paged attention on the device: sequences with one new token by the split decode kernel, prompt chunks by a tensor-core kernel.</summary>
-internal sealed unsafe class CudaAttention : IDisposable
+internal sealed class CudaAttention : IDisposable
 {
     public const int MaxHeadDim = 256;
     public const int MaxGroup = 16;
@@ -56,12 +56,12 @@ internal sealed unsafe class CudaAttention : IDisposable
         _arrivals = new DeviceBuffer(device, (long)maxSequences * _layout.KeyValueHeadCount * sizeof(int), "counters of attention");
         Driver.FillAsync(_arrivals.Address, 0, (nuint)_arrivals.Bytes, device.Stream).Check();
 
-        ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
         _hopper = device.ComputeCapability == 90 && dim is 64 or 128 && HopperKeyTile % block == 0;
         if (_hopper)
         {
             QueryTile = 128;
             _maps = new DeviceBuffer(device, ((2 * cache.Layout.LayerCount) + 1) * TensorMap.Bytes, "tensor maps");
+            ulong[] shape = [(ulong)dim, (ulong)block, (ulong)_layout.KeyValueHeadCount, (ulong)cache.Layout.BlockCount + 1];
             uint[] box = [64, (uint)block, 1, 1];
             for (int layer = 0; layer < cache.Layout.LayerCount; layer++)
             {

@@ -110,8 +110,8 @@ internal sealed unsafe partial class CudaBackend
         {
             List<nint> weights = [.. shape.Take(16).Select(l => l.Matrix)];
             ProductEpilogue after = shape.Key.Head ? ProductEpilogue.Store : Follows(shape.Key.Outputs);
-            // What is added to the residual stream is not normed; all else of a decode step is.
-            InputNorm norm = shape.Key.HoldsNorm ? InputNorm.Folded : after == ProductEpilogue.Add ? InputNorm.None : InputNorm.Weighted;
+            // The input of what goes to the residual stream is not normed; all else of a decode step is.
+            InputNorm norm = shape.Key.HoldsNorm ? InputNorm.Folded : shape.Key.Outputs == _options.Config.HiddenSize ? InputNorm.None : InputNorm.Weighted;
             foreach (int count in rows.Where(r => !shape.Key.Head || r <= _options.MaxSequences))
             {
                 MatmulShape product = new(count, shape.Key.Outputs, shape.Key.Inputs, _elementType, shape.Key.Head || shape.Key.FloatOutput ? CublasLt.Real32F : _elementType, shape.Key.Bias);
@@ -131,7 +131,7 @@ internal sealed unsafe partial class CudaBackend
 
     /// <summary>What comes after a product of this width. Should two of a model have the same width, only what is saved is estimated wrongly, and a kernel loaded later.</summary>
     private ProductEpilogue Follows(int outputs) =>
-        outputs == _options.Config.HiddenSize ? ProductEpilogue.Add
+        outputs == _options.Config.HiddenSize ? _options.Config.Architecture.Weights.AttentionOutputNorm is null ? ProductEpilogue.Add : ProductEpilogue.Store
         : outputs == _options.Config.QkvSize ? ProductEpilogue.RotateAndStore
         : outputs == 2 * _options.Config.IntermediateSize ? ProductEpilogue.SiluMul
         : ProductEpilogue.Store;

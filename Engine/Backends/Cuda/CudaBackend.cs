@@ -118,6 +118,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
 
         ForgetWaiting();
         _forward = forward;
+        // A recorded step has a row for each sequence, all of them sampled.
         _onlySampleRows = decode;
         if (!decode)
         {

@@ -29,6 +29,7 @@ internal static unsafe class TensorMap
     }
 
     /// <summary>Writes a descriptor of a contiguous tensor to host memory on 64 bytes, from where it can travel as a kernel argument.</summary>
+    /// <param name="swizzles">As for <see cref="Write"/>.</param>
     public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<uint> box, bool swizzles = true)
     {
         Span<ulong> strides = stackalloc ulong[dimensions.Length - 1];
@@ -44,6 +45,7 @@ internal static unsafe class TensorMap
 
     /// <summary>The same for a view whose elements are contiguous in the innermost dimension alone.</summary>
     /// <param name="strides">Bytes from one element to the next of every dimension but the innermost; multiples of 16.</param>
+    /// <param name="swizzles">As for <see cref="Write"/>.</param>
     public static void Encode(void* map, nint address, bool fp16, ReadOnlySpan<ulong> dimensions, ReadOnlySpan<ulong> strides, ReadOnlySpan<uint> box, bool swizzles = true)
     {
         int rank = dimensions.Length;

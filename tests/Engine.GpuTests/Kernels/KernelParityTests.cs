@@ -24,6 +24,7 @@ public sealed class KernelParityTests
     [InlineData(96, 3, 1, 32, 40)]
     [InlineData(256, 4, 2, 64, null)]
     [InlineData(256, 2, 1, 16, 70)]
+    [InlineData(192, 4, 1, 32, null)]
     [InlineData(24, 4, 2, 16, null)]
     [InlineData(120, 4, 1, 32, 40)]
     [InlineData(16, 3, 1, 16, null)]

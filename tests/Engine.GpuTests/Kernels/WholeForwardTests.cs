@@ -52,6 +52,18 @@ public sealed class WholeForwardTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Steps_that_sample_some_tokens_or_none_give_what_the_CPU_gives(bool graphs)
+    {
+        Gpu.Require();
+        float[][] expected = Choices(new CpuBackend(Environment.ProcessorCount, WeightPlacement.Copied)), actual = Choices(Cuda(graphs));
+        Assert.Equal(4, expected.Length);
+        AssertClose(expected, actual, Tolerance, "some sampled");
+        Assert.Equal(actual[1], actual[2]);
+    }
+
     private static CudaBackend Cuda(bool graphs) => new(new CudaBackendOptions
     {
         Config = Config,
@@ -65,40 +77,51 @@ public sealed class WholeForwardTests
     /// <summary>Logits of the last prompt token and of each token after it, [sequence × (1 + Generated)][vocabulary]; the tokens are given, not chosen.</summary>
     private static float[][] Run(IBackend backend, int together)
     {
-        using (backend)
+        using Loaded loaded = new(backend);
+        float[][] logits = new float[PromptLengths.Length * (1 + Generated)][];
+        for (int first = 0; first < PromptLengths.Length; first += together)
         {
-            using DummyWeights source = new(ElementType.Fp16);
-            using TransformerWeights weights = WeightLoader.Load(Config, source, backend, scanForNonFinite: false, mayReference: false, progress: null);
-            KvCacheLayout layout = new() { LayerCount = Config.LayerCount, Attention = new AttentionLayout(8, 2, 64), BlockSize = BlockSize, BlockCount = PromptLengths.Length * 4 };
-            backend.AllocateKvCache(layout, [.. Enumerable.Repeat(new RotaryFrequencies(Config.Rope, 64, Config.MaxPositions), Config.LayerCount)]);
-            using TransformerForward forward = new(Config, weights, backend, 256, PromptLengths.Length);
-            Batch batch = new(256, PromptLengths.Length, 4);
-            float[][] logits = new float[PromptLengths.Length * (1 + Generated)][];
-            for (int first = 0; first < PromptLengths.Length; first += together)
+            int last = Math.Min(first + together, PromptLengths.Length);
+            for (int step = 0; step <= Generated; step++)
             {
-                int last = Math.Min(first + together, PromptLengths.Length);
-                for (int step = 0; step <= Generated; step++)
+                float[][] rows = loaded.Step(batch =>
                 {
-                    long number = batch.StepNumber;
-                    batch.Clear();
-                    batch.StepNumber = number + 1;
-                    batch.ReturnLogits = true;
                     for (int sequence = first; sequence < last; sequence++)
                     {
                         Add(batch, sequence, step == 0 ? 0 : PromptLengths[sequence] + step - 1, PromptLengths[sequence] + step);
                     }
-
-                    backend.RunStep(batch, forward.Run);
-                    StepOutput output = backend.Collect();
-                    for (int row = 0; row < last - first; row++)
-                    {
-                        logits[((first + row) * (1 + Generated)) + step] = output.Logits.AsSpan(row * Vocabulary, Vocabulary).ToArray();
-                    }
+                });
+                for (int row = 0; row < last - first; row++)
+                {
+                    logits[((first + row) * (1 + Generated)) + step] = rows[row];
                 }
             }
-
-            return logits;
         }
+
+        return logits;
+    }
+
+    /// <summary>A prompt in two steps, of which the first samples nothing and the second two choices from one token, beside a sequence that decodes; then a token more of it.</summary>
+    private static float[][] Choices(IBackend backend)
+    {
+        using Loaded loaded = new(backend);
+        loaded.Step(batch => Add(batch, 1, 0, 1));
+        Assert.Empty(loaded.Step(batch =>
+        {
+            Add(batch, 3, 0, 20);
+            batch.SampleRows.Clear();
+        }));
+        return
+        [
+            .. loaded.Step(batch =>
+            {
+                Add(batch, 1, 1, 2);
+                Add(batch, 3, 20, 33);
+                Assert.Equal(14, batch.TokenCount);
+                batch.SampleRows.Add(new SampleRow { TokenIndex = 13, Parameters = new SamplingParameters { Temperature = 0 }, SequenceSlot = 2, SlotIsNew = true });
+            }),
+            .. loaded.Step(batch => Add(batch, 3, 33, 34)),
+        ];
     }
 
     private static void Add(Batch batch, int sequence, int from, int to)
@@ -128,6 +151,7 @@ public sealed class WholeForwardTests
 
     private static void AssertClose(float[][] expected, float[][] actual, double tolerance, string where)
     {
+        Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
         {
             double difference = 0, size = 0;
@@ -138,6 +162,46 @@ public sealed class WholeForwardTests
             }
 
             Assert.True(Math.Sqrt(difference) <= tolerance * Math.Sqrt(size), $"{where}: sequence {i / (1 + Generated)}, step {i % (1 + Generated)}: off by {Math.Sqrt(difference / size):G3} (limit {tolerance})");
+        }
+    }
+
+    /// <summary>The model on a backend, which goes with it.</summary>
+    private sealed class Loaded : IDisposable
+    {
+        private readonly IBackend _backend;
+        private readonly DummyWeights _source = new(ElementType.Fp16);
+        private readonly TransformerWeights _weights;
+        private readonly TransformerForward _forward;
+        private readonly Batch _batch = new(256, PromptLengths.Length, 4);
+
+        public Loaded(IBackend backend)
+        {
+            _backend = backend;
+            _weights = WeightLoader.Load(Config, _source, backend, scanForNonFinite: false, mayReference: false, progress: null);
+            KvCacheLayout layout = new() { LayerCount = Config.LayerCount, Attention = new AttentionLayout(8, 2, 64), BlockSize = BlockSize, BlockCount = PromptLengths.Length * 4 };
+            backend.AllocateKvCache(layout, [.. Enumerable.Repeat(new RotaryFrequencies(Config.Rope, 64, Config.MaxPositions), Config.LayerCount)]);
+            _forward = new TransformerForward(Config, _weights, backend, 256, PromptLengths.Length);
+        }
+
+        /// <summary>Runs what <paramref name="fill"/> adds to an empty batch.</summary>
+        /// <returns>Logits of the sample rows.</returns>
+        public float[][] Step(Action<Batch> fill)
+        {
+            long number = _batch.StepNumber;
+            _batch.Clear();
+            _batch.StepNumber = number + 1;
+            _batch.ReturnLogits = true;
+            fill(_batch);
+            _backend.RunStep(_batch, _forward.Run);
+            return [.. _backend.Collect().Logits.Take(_batch.SampleRows.Count * Vocabulary).Chunk(Vocabulary)];
+        }
+
+        public void Dispose()
+        {
+            _forward.Dispose();
+            _weights.Dispose();
+            _source.Dispose();
+            _backend.Dispose();
         }
     }
 }

@@ -11,7 +11,7 @@ from decode import *
 
 torch.manual_seed(4)
 HOPPER = ARCHITECTURE == "sm_90a"
-for dim, kv, group, block in ((128, 8, 4, 64), (128, 2, 8, 16), (128, 4, 5, 64), (64, 4, 8, 32), (96, 2, 1, 16), (256, 2, 2, 64), (32, 2, 3, 16), (16, 2, 2, 16), (128, 1, 16, 64)):
+for dim, kv, group, block in ((128, 8, 4, 64), (128, 2, 8, 16), (128, 4, 5, 64), (64, 4, 8, 32), (96, 2, 1, 16), (256, 2, 2, 64), (192, 1, 4, 32), (32, 2, 3, 16), (16, 2, 2, 16), (128, 1, 16, 64)):
     for window in (0, 100):
         for contexts in ([int(x) for x in torch.randint(1, 900, (19,))], [1], [5000], [64, 65, 63, 128, 1], [int(x) for x in torch.randint(1, 24000 // kv, (90,))]):
             c = make(contexts, kv, group, dim, block, window)

@@ -42,7 +42,8 @@ public sealed class SchedulerRandomTests
             stepTokens: random.Next(1, 40),
             maxRunning: random.Next(4, 10),
             chunkTokens: random.Next(1, 20),
-            prefixCache);
+            prefixCache,
+            promptsFirst: seed % 3 == 0);
         var requests = new List<(ScheduledRequest Request, RecordedOutput Output, bool Aborted)>();
         int[][] prefixes = [.. Enumerable.Range(0, 3).Select(_ => Tokens(random, engine.ContextTokens - 2))];
         int turns = 0;

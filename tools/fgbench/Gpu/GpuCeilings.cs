@@ -77,11 +77,11 @@ internal sealed record GpuCeilings(int PromptTokens, double PromptSeconds, IRead
     }
 
     /// <summary>Least seconds for a load: prompts, their attention, decode products, and the KV cache read once a step.</summary>
-    /// <remarks>Counts what is computed: past the keys and values of the last layer that is a prompt's last token alone.</remarks>
+    /// <remarks>Counts what is computed: past the attention of the last layer that is a prompt's last token alone.</remarks>
     public double Floor(ModelConfig config, int requests, int promptTokens, int decode)
     {
-        double pastLastValues = ((double)config.AttentionSize * config.HiddenSize) + (3.0 * config.IntermediateSize * config.HiddenSize);
-        double prompts = (PromptSeconds / PromptTokens * requests * promptTokens) - (2 * pastLastValues * requests * (promptTokens - 1) / FlopsPerSecond);
+        double pastLastAttention = ((double)config.AttentionSize * config.HiddenSize) + (3.0 * config.IntermediateSize * config.HiddenSize);
+        double prompts = (PromptSeconds / PromptTokens * requests * promptTokens) - (2 * pastLastAttention * requests * (promptTokens - 1) / FlopsPerSecond);
         double attention = 0, keys = 0;
         foreach (int? window in config.SlidingWindows)
         {

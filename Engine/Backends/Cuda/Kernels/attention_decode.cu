@@ -50,7 +50,7 @@ __device__ __forceinline__ u32 chunk_address(u32 base, int row, int chunk)
 {
 #if BULK_COPIES
     static_assert(HEAD_DIM % 64 == 0, "rows of the cache that have no banks in common");
-    return base + (row * HEAD_DIM + (chunk * 8 ^ cache_turn(row))) * 2;
+    return base + (row * HEAD_DIM + (chunk * 8 ^ cache_swizzle(row))) * 2;
 #else
     return base + (row * ROW + chunk * 8) * 2;
 #endif
@@ -254,7 +254,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) attention_decode(
             {
                 int row = i / CHUNKS, chunk = i % CHUNKS;
                 bool valid = start + row < load.context && (PADDED == HEAD_DIM || chunk * 8 < HEAD_DIM);
-                u64 offset = base + row * HEAD_DIM + (chunk * 8 ^ cache_turn(row));
+                u64 offset = base + row * HEAD_DIM + (chunk * 8 ^ cache_swizzle(row));
                 copy16_async_256(chunk_address(destination, row, chunk), keys + offset, valid);
                 copy16_async_256(chunk_address(destination + STAGE_ELEMS, row, chunk), values + offset, valid);
             }

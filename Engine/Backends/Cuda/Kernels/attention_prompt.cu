@@ -81,7 +81,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) attention_prompt(
             bool valid = token < keyEnd;
             int block = valid ? table[token / BLOCK_SIZE] : 0;
             const int slot = block * BLOCK_SIZE + token % BLOCK_SIZE;
-            u64 source = cache_offset(slot, kvHead, kvHeads) + (chunk * 8 ^ cache_turn(slot));
+            u64 source = cache_offset(slot, kvHead, kvHeads) + (chunk * 8 ^ cache_swizzle(slot));
             u32 destination = ((buffer * KEY_TILE + row) * ROW + chunk * 8) * 2;
             copy16_async(keyBase + destination, keys + source, valid && INSIDE(chunk));
             copy16_async(valueBase + destination, values + source, valid && INSIDE(chunk));

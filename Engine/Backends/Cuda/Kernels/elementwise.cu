@@ -113,7 +113,7 @@ struct alignas(Width * 2) Piece
 };
 
 template <int Width>
-__device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem *valueSlot, int turn, const float2 *table, int heads, int kvHeads, int rotaryDim,
+__device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem *valueSlot, int swizzle, const float2 *table, int heads, int kvHeads, int rotaryDim,
     float scale, const elem *bias)
 {
     typedef Piece<Width> P;
@@ -138,7 +138,7 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
             elem *source = row + head * HEAD_DIM;
             bool isKey = head >= heads;
             elem *destination = isKey ? keySlot + (u64)(head - heads) * BLOCK_SIZE * HEAD_DIM : source;
-            const int turned = isKey ? turn : 0;
+            const int places = isKey ? swizzle : 0;
             if (piece < pairs)
             {
                 int d = piece * Width;
@@ -151,13 +151,13 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
                     x.word[j] = pack2(u.x * t.x - v.x * t.y, u.y * t.z - v.y * t.w);
                     y.word[j] = pack2(v.x * t.x + u.x * t.y, v.y * t.z + u.y * t.w);
                 }
-                *reinterpret_cast<P *>(destination + (d ^ turned)) = x;
-                *reinterpret_cast<P *>(destination + ((half + d) ^ turned)) = y;
+                *reinterpret_cast<P *>(destination + (d ^ places)) = x;
+                *reinterpret_cast<P *>(destination + ((half + d) ^ places)) = y;
             }
             else
             {
                 int d = rotaryDim + (piece - pairs) * Width;
-                *reinterpret_cast<P *>(destination + (d ^ turned)) = moved(*reinterpret_cast<P *>(source + d), head * HEAD_DIM + d);
+                *reinterpret_cast<P *>(destination + (d ^ places)) = moved(*reinterpret_cast<P *>(source + d), head * HEAD_DIM + d);
             }
         }
         else
@@ -165,7 +165,7 @@ __device__ __forceinline__ void rotate_and_store(elem *row, elem *keySlot, elem 
             int j = i - rotated;
             int head = j / (HEAD_DIM / Width), d = (j % (HEAD_DIM / Width)) * Width;
             const int at = (heads + kvHeads + head) * HEAD_DIM + d;
-            *reinterpret_cast<P *>(valueSlot + (u64)head * BLOCK_SIZE * HEAD_DIM + (d ^ turn)) = moved(*reinterpret_cast<P *>(row + at), at);
+            *reinterpret_cast<P *>(valueSlot + (u64)head * BLOCK_SIZE * HEAD_DIM + (d ^ swizzle)) = moved(*reinterpret_cast<P *>(row + at), at);
         }
     }
 }
@@ -182,13 +182,13 @@ extern "C" __global__ void rope_store_kv(elem *__restrict__ qkv, elem *__restric
     elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
     const int half = rotaryDim / 2;
     const float2 *table = cosSin + (u64)positions[token] * half;
-    const int slot = slots[token], turn = cache_turn(slot);
+    const int slot = slots[token], swizzle = cache_swizzle(slot);
     const u64 slotBase = cache_offset(slot, 0, kvHeads);
     const float scale = input ? row_scale(input + (u64)token * inputs, inputs, epsilon) : 1.f;
     if (half % 8 == 0)
-        rotate_and_store<8>(row, keys + slotBase, values + slotBase, turn, table, heads, kvHeads, rotaryDim, scale, bias);
+        rotate_and_store<8>(row, keys + slotBase, values + slotBase, swizzle, table, heads, kvHeads, rotaryDim, scale, bias);
     else
-        rotate_and_store<4>(row, keys + slotBase, values + slotBase, turn, table, heads, kvHeads, rotaryDim, scale, bias);
+        rotate_and_store<4>(row, keys + slotBase, values + slotBase, swizzle, table, heads, kvHeads, rotaryDim, scale, bias);
 }
 
 #ifndef GATE_CHUNKS

@@ -13,8 +13,8 @@
 
 static_assert(BLOCK_SIZE % 8 == 0, "where chunks lie is the same in every block");
 
-// Element d of a slot's row lies at d ^ cache_turn(slot); up to 8 elements from a multiple of their number on stay together.
-__device__ __forceinline__ int cache_turn(int slot)
+// Element d of a slot's row lies at d ^ cache_swizzle(slot); up to 8 elements from a multiple of their number on stay together.
+__device__ __forceinline__ int cache_swizzle(int slot)
 {
     return HEAD_DIM % 64 == 0 ? slot % 8 * 8 : 0;
 }

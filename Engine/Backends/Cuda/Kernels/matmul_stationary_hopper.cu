@@ -293,15 +293,15 @@ __launch_bounds__((WARPS + REDUCERS) * 32, 1) matmul_stationary_hopper(
                 reinterpret_cast<elem *>(output)[(u64)row * (outputs / 2) + pair] = from_float(gated<SILU>(sum.x, sum.y, 0.f, 0.f));
 #elif EPILOGUE == 2
                 elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs + head * HEAD_DIM;
-                int turn = 0;
+                int swizzle = 0;
                 if (head >= heads)
                 {
                     const int slot = slots[row];
                     to = (head < heads + kvHeads ? keys : values) + cache_offset(slot, (head - heads) % kvHeads, kvHeads);
-                    turn = cache_turn(slot);
+                    swizzle = cache_swizzle(slot);
                 }
-                to[d ^ turn] = from_float(sum.x * current.x - sum.y * current.y);
-                to[(d + HEAD_DIM / 2) ^ turn] = from_float(sum.y * current.x + sum.x * current.y);
+                to[d ^ swizzle] = from_float(sum.x * current.x - sum.y * current.y);
+                to[(d + HEAD_DIM / 2) ^ swizzle] = from_float(sum.y * current.x + sum.x * current.y);
 #elif EPILOGUE == 3
                 elem *to = reinterpret_cast<elem *>(output) + (u64)row * outputs;
                 to[low] = from_float(current.x + sum.x);

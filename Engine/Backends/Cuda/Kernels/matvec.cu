@@ -197,15 +197,15 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32, CTAS) matvec(
                 high = b * t.x + a * t.y;
             }
             elem *destination = reinterpret_cast<elem *>(output) + (u64)lane * outputs + head * HEAD_DIM;
-            int turn = 0;
+            int swizzle = 0;
             if (head >= heads)
             {
                 const int slot = slots[lane];
                 destination = (head < heads + kvHeads ? keys : values) + cache_offset(slot, (head - heads) % kvHeads, kvHeads);
-                turn = cache_turn(slot);
+                swizzle = cache_swizzle(slot);
             }
-            destination[d ^ turn] = from_float(low);
-            destination[(d + HEAD_DIM / 2) ^ turn] = from_float(high);
+            destination[d ^ swizzle] = from_float(low);
+            destination[(d + HEAD_DIM / 2) ^ swizzle] = from_float(high);
 #elif EPILOGUE == 3
             elem *destination = reinterpret_cast<elem *>(output) + (u64)lane * outputs;
             destination[first] = from_float(to_float(destination[first]) + low);

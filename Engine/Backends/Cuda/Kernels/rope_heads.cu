@@ -24,7 +24,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
     elem *row = qkv + (u64)token * (heads + 2 * kvHeads) * HEAD_DIM;
     const float2 *table = cosSin + (u64)angleRows[token] * half;
     const float queryScale = queryScales ? queryScales[positions[token]] : 1.f;
-    const int slot = slots[token], turn = cache_turn(slot) / 2;       // in pairs
+    const int slot = slots[token], swizzle = cache_swizzle(slot) / 2;       // in pairs
     const u64 slotBase = cache_offset(slot, 0, kvHeads);
     float *x = staged[warp];
     const float inputScale = input ? row_scale(input + (u64)token * inputs, inputs, inputEpsilon) : 1.f;
@@ -38,7 +38,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
             for (int i = lane; i < HEAD_DIM / 2; i += 32)
             {
                 const float2 v = finished(source[i], inputScale, bias, head * HEAD_DIM + 2 * i);
-                destination[i ^ turn] = pack2(v.x, v.y);
+                destination[i ^ swizzle] = pack2(v.x, v.y);
             }
             continue;
         }
@@ -84,7 +84,7 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) rope_heads(elem *__rest
                     y[j] = x[d] * t.x + x[d - half] * t.y;
                 }
             }
-            destination[isKey ? i ^ turn : i] = pack2(y[0] * scale, y[1] * scale);
+            destination[isKey ? i ^ swizzle : i] = pack2(y[0] * scale, y[1] * scale);
         }
         __syncwarp();                            // the next head takes the same place
     }
