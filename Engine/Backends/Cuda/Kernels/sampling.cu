@@ -1,12 +1,14 @@
 // Chooses one token per row on the device: penalties and bias, then greedy, or temperature, top-k, top-p, min-p and one draw; logprobs.
 // In: logits [rows, vocabulary] float32 (edited) and as the model gave them (the same address when nothing was edited); SampleSetting per row. Out: token ids, logprobs, alternatives, finite flags.
 // Grid: one CTA of 1024 threads per row.
-// Source: Salmon et al. 2011 (Philox4x32-10); thresholds by two histogram passes over max - logit instead of a sort.
-// Test: tests/Engine.GpuTests/Kernels/SamplingTests.cs
+// Source: Salmon et al. 2011 (Philox4x32-10); thresholds by two histogram passes over max - logit instead of a sort. Weights are added up as integers: shared
+// memory adds those by itself, floats only by comparing and trying again.
+// Test: tests/Engine.GpuTests/SamplingTests.cs
 #include "primitives.cuh"
 
 #define THREADS 1024
 #define BINS 2048
+#define BINS_PER_NAT (BINS / RANGE)
 #define RANGE 32.0f          // nats below the maximum that the histogram resolves; the rest weighs less than vocabulary * e^-32
 
 struct SampleSetting
@@ -80,8 +82,66 @@ __device__ float block_total(float x)
     return warp_sum(partial[threadIdx.x & 31]);
 }
 
+// Visits (logit, token) of a row; a thread's own in rising order.
+template <typename Visit>
+__device__ __forceinline__ void for_each_logit(const float *x, int vocabulary, Visit visit)
+{
+    if (vocabulary % 4 == 0)
+    {
+#pragma unroll 4
+        for (int i = threadIdx.x; i < vocabulary / 4; i += THREADS)
+        {
+            const float4 v = reinterpret_cast<const float4 *>(x)[i];
+            visit(v.x, 4 * i), visit(v.y, 4 * i + 1), visit(v.z, 4 * i + 2), visit(v.w, 4 * i + 3);
+        }
+    }
+    else
+    {
+        for (int i = threadIdx.x; i < vocabulary; i += THREADS)
+            visit(x[i], i);
+    }
+}
+
+// Weights of tokens by their distance from the most likely one, each counted in units of the weight at the beginning of its coarse bin.
+struct Bins
+{
+    u32 *units;
+    int *counts;
+    float perUnit;
+    float low, width;            // bin i counts weights at low + i * width
+
+    __device__ float weight(int i) const
+    {
+        return units[i] * perUnit * __expf(-(low + i * width));
+    }
+};
+
+// Fine: only the tokens of a coarse bin, which begins at bins.low. Everybody's are in the bins when this returns.
+template <bool Fine>
+__device__ __forceinline__ void fill_bins(const Bins &bins, const float *x, int vocabulary, float maximum, float inverseTemperature, bool counts)
+{
+    for (int i = threadIdx.x; i < BINS; i += THREADS)
+        bins.units[i] = 0, bins.counts[i] = 0;
+    __syncthreads();
+    const float unit = 1.f / bins.perUnit;
+    for_each_logit(x, vocabulary, [&](float v, int) {
+        const float d = (maximum - v) * inverseTemperature;
+        if (!(d < RANGE))
+            return;
+        const int coarse = min((int)(d * BINS_PER_NAT), BINS - 1);
+        const float low = coarse / BINS_PER_NAT;
+        if (Fine && low != bins.low)
+            return;
+        const int bin = Fine ? min((int)((d - low) * (BINS_PER_NAT * BINS)), BINS - 1) : coarse;
+        atomicAdd(&bins.units[bin], (u32)(__expf(low - d) * unit + 0.5f));
+        if (counts)
+            atomicAdd(&bins.counts[bin], 1);
+    });
+    __syncthreads();
+}
+
 // The first bin at which the running weight (or count) reaches its target; weight and count before it.
-__device__ int find_bin(const float *weights, const int *counts, float weightTarget, int countTarget, float &weightBefore, int &countBefore)
+__device__ int find_bin(const Bins &bins, float weightTarget, int countTarget, float &weightBefore, int &countBefore)
 {
     __shared__ float warpWeight[32];
     __shared__ int warpCount[32];
@@ -89,8 +149,8 @@ __device__ int find_bin(const float *weights, const int *counts, float weightTar
     __shared__ float chosenWeight;
     __shared__ int chosenCount;
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-    float w0 = weights[threadIdx.x * 2], w1 = weights[threadIdx.x * 2 + 1];
-    int n0 = counts[threadIdx.x * 2], n1 = counts[threadIdx.x * 2 + 1];
+    float w0 = bins.weight(threadIdx.x * 2), w1 = bins.weight(threadIdx.x * 2 + 1);
+    int n0 = bins.counts[threadIdx.x * 2], n1 = bins.counts[threadIdx.x * 2 + 1];
     float w = w0 + w1;
     int n = n0 + n1;
     float wScan = w;
@@ -134,13 +194,22 @@ __device__ int find_bin(const float *weights, const int *counts, float weightTar
     return chosen;
 }
 
+// Four tokens of a warp's stretch, those past its end as if they were banned.
+__device__ __forceinline__ float4 logits_at(const float *x, int i, int end, int vocabulary)
+{
+    const float none = __int_as_float((int)0xff800000);
+    if (vocabulary % 4 == 0)
+        return i < end ? *reinterpret_cast<const float4 *>(x + i) : make_float4(none, none, none, none);
+    return make_float4(i < end ? x[i] : none, i + 1 < end ? x[i + 1] : none, i + 2 < end ? x[i + 2] : none, i + 3 < end ? x[i + 3] : none);
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
     int *__restrict__ tokens, float *__restrict__ logprobs, int *__restrict__ topIds, float *__restrict__ topLogprobs,
     int *__restrict__ notFinite, const float *__restrict__ logits, const float *__restrict__ rawLogits,
     const SampleSetting *__restrict__ settings, int vocabulary, int topCount)
 {
-    __shared__ float binWeight[BINS];
-    __shared__ int binCount[BINS];
+    __shared__ u32 binUnits[BINS];
+    __shared__ int binCounts[BINS];
     __shared__ float warpMass[32];
     __shared__ int result;
     __shared__ int bad;
@@ -153,13 +222,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
     __syncthreads();
     Best best = { -3.4e38f, vocabulary };
     bool odd = false;
-    for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-    {
-        float v = x[i];
+    for_each_logit(x, vocabulary, [&](float v, int i) {
         odd |= !(v < 3.4e38f);           // NaN and +infinity; -infinity is a banned token
         if (v > best.value)
             best = { v, i };
-    }
+    });
     if (odd)
         bad = 1;
     best = block_best(best);
@@ -173,66 +240,45 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
         const float it = s.inverseTemperature;
         // distance below the maximum, in nats after temperature; kept: distance <= limit
         float limit = s.minP > 0.f ? -__logf(s.minP) : 3.0e38f;
-        float total = 0.f;
-        bool cut = s.topP < 1.f || (s.topK > 0 && s.topK < vocabulary);
-        if (cut)
+        const bool countsTokens = s.topK > 0 && s.topK < vocabulary;
+        if (s.topP < 1.f || countsTokens)
         {
-            for (int i = threadIdx.x; i < BINS; i += THREADS)
-                binWeight[i] = 0.f, binCount[i] = 0;
-            __syncthreads();
-            const float scale = BINS / RANGE;
-            for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-            {
-                float d = (maximum - x[i]) * it;
-                float w = __expf(-d);
-                total += w;
-                if (d < RANGE)
-                {
-                    int b = min((int)(d * scale), BINS - 1);
-                    atomicAdd(&binWeight[b], w);
-                    atomicAdd(&binCount[b], 1);
-                }
-            }
-            total = block_total(total);
-            float weightTarget = s.topP < 1.f ? s.topP * total : 3.0e38f;
-            int countTarget = s.topK > 0 ? s.topK : 0x7fffffff;
+            // So that all tokens together do not run over.
+            Bins bins = { binUnits, binCounts, 1.f / floorf(4e9f / vocabulary), 0.f, 1.f / BINS_PER_NAT };
+            fill_bins<false>(bins, x, vocabulary, maximum, it, countsTokens);
+            const float total = block_total(bins.weight(threadIdx.x * 2) + bins.weight(threadIdx.x * 2 + 1));
+            const float weightTarget = s.topP < 1.f ? s.topP * total : 3.0e38f;
+            const int countTarget = countsTokens ? s.topK : 0x7fffffff;
             float before;
             int countBefore;
-            int bin = find_bin(binWeight, binCount, weightTarget, countTarget, before, countBefore);
+            const int bin = find_bin(bins, weightTarget, countTarget, before, countBefore);
             if (bin < BINS)
             {
-                const float low = bin / scale, fine = scale * BINS;
+                bins.low = bin / BINS_PER_NAT;
+                bins.width = 0.f;
                 __syncthreads();
-                for (int i = threadIdx.x; i < BINS; i += THREADS)
-                    binWeight[i] = 0.f, binCount[i] = 0;
-                __syncthreads();
-                for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-                {
-                    float d = (maximum - x[i]) * it;
-                    if (d < RANGE && min((int)(d * scale), BINS - 1) == bin)
-                    {
-                        int b = min(max((int)((d - low) * fine), 0), BINS - 1);
-                        atomicAdd(&binWeight[b], __expf(-d));
-                        atomicAdd(&binCount[b], 1);
-                    }
-                }
-                __syncthreads();
+                fill_bins<true>(bins, x, vocabulary, maximum, it, countsTokens);
                 float dummy;
                 int dummyCount;
-                int sub = find_bin(binWeight, binCount, weightTarget - before, countTarget - countBefore, dummy, dummyCount);
+                const int sub = find_bin(bins, weightTarget - before, countTarget - countBefore, dummy, dummyCount);
                 // everything up to the end of the fine bin stays: ties within 8e-6 nats are kept together
-                limit = fminf(limit, low + (min(sub, BINS - 1) + 1) / fine);
+                limit = fminf(limit, bins.low + (min(sub, BINS - 1) + 1) / (BINS_PER_NAT * BINS));
             }
         }
 
         // Each warp weighs its own stretch; the warp in which the draw falls walks it again.
-        const int stretch = (vocabulary + 32 * 32 - 1) / (32 * 32) * 32;
+        const int stretch = (vocabulary + 32 * 128 - 1) / (32 * 128) * 128;
         const int begin = min(warp * stretch, vocabulary), end = min(begin + stretch, vocabulary);
+        auto weight = [&](float v) {
+            const float d = (maximum - v) * it;
+            return d <= limit ? __expf(-d) : 0.f;
+        };
         float mass = 0.f;
-        for (int i = begin + lane; i < end; i += 32)
+#pragma unroll 4
+        for (int i = begin + 4 * lane; i < end; i += 128)
         {
-            float d = (maximum - x[i]) * it;
-            mass += d <= limit ? __expf(-d) : 0.f;
+            const float4 v = logits_at(x, i, end, vocabulary);
+            mass += (weight(v.x) + weight(v.y)) + (weight(v.z) + weight(v.w));
         }
         mass = warp_sum(mass);
         __syncthreads();
@@ -253,12 +299,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
         {
             float running = mine;
             int last = -1;
-            for (int base = begin; base < end; base += 32)
+            for (int base = begin; base < end; base += 128)
             {
-                int i = base + lane;
-                float d = i < end ? (maximum - x[i]) * it : 3.4e38f;
-                float w = d <= limit ? __expf(-d) : 0.f;
-                float scan = w;
+                const float4 v = logits_at(x, base + 4 * lane, end, vocabulary);
+                const float w[4] = { weight(v.x), weight(v.y), weight(v.z), weight(v.w) };
+                const float sum = (w[0] + w[1]) + (w[2] + w[3]);
+                float scan = sum;
 #pragma unroll
                 for (int offset = 1; offset < 32; offset <<= 1)
                 {
@@ -266,15 +312,25 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
                     if (lane >= offset)
                         scan += a;
                 }
-                u32 reached = __ballot_sync(0xffffffffu, w > 0.f && running + scan >= target);
-                u32 some = __ballot_sync(0xffffffffu, w > 0.f);
-                if (some)
-                    last = base + 31 - __clz(some);
-                if (reached)
+                // Of the lane's own four: the first to reach the target, else the last that counts.
+                float reach = running + scan - sum;
+                int own = -1;
+#pragma unroll
+                for (int j = 0; j < 4; j++)
                 {
-                    last = base + __ffs(reached) - 1;
-                    break;
+                    if (w[j] > 0.f && (own < 0 || reach < target))
+                        own = j;
+                    reach += w[j];
                 }
+                const u32 reached = __ballot_sync(0xffffffffu, own >= 0 && running + scan >= target);
+                const u32 some = __ballot_sync(0xffffffffu, own >= 0);
+                if (some)
+                {
+                    const int from = reached ? __ffs(reached) - 1 : 31 - __clz(some);
+                    last = base + 4 * from + __shfl_sync(0xffffffffu, own, from);
+                }
+                if (reached)
+                    break;
                 running += __shfl_sync(0xffffffffu, scan, 31);
             }
             if (lane == 0 && last >= 0)
@@ -293,13 +349,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
         if (rawLogits != logits)
         {
             Best top = { -3.4e38f, vocabulary };
-            for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-                if (y[i] > top.value)
-                    top = { y[i], i };
+            for_each_logit(y, vocabulary, [&](float v, int i) {
+                if (v > top.value)
+                    top = { v, i };
+            });
             highest = block_best(top).value;
         }
-        for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-            sum += __expf(y[i] - highest);
+        for_each_logit(y, vocabulary, [&](float v, int) { sum += __expf(v - highest); });
         float logSum = __logf(block_total(sum)) + highest;
         if (threadIdx.x == 0)
             logprobs[row] = y[chosen] - logSum;
@@ -307,13 +363,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) sample(
         for (int k = 0; k < s.logprobs && k < topCount; k++)
         {
             Best next = { -3.4e38f, vocabulary };
-            for (int i = threadIdx.x; i < vocabulary; i += THREADS)
-            {
-                float v = y[i];
+            for_each_logit(y, vocabulary, [&](float v, int i) {
                 bool after = v < previous.value || (v == previous.value && i > previous.index);
                 if (after && v > next.value)
                     next = { v, i };
-            }
+            });
             next = block_best(next);
             if (threadIdx.x == 0)
                 topIds[row * topCount + k] = next.index, topLogprobs[row * topCount + k] = next.value - logSum;
