@@ -226,7 +226,7 @@ internal sealed unsafe partial class CudaBackend : IBackend
     public void Logits(Batch batch, DeviceTensor hidden, LinearWeight weight, float? softCap)
     {
         CudaTensor source = (CudaTensor)hidden;
-        int rows = _recording ? _rows : batch.SampleRows.Count;
+        int rows = _onlySampleRows ? _rows : batch.SampleRows.Count;
         if (rows == 0)
         {
             ForgetWaiting();
