@@ -11,12 +11,12 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
     private const int MinRows = 128;
 
     private const int TileRows = 256;
-    private const int TileColumns = 128;
+    private const int TileColumns = 96;
     private const int TileInputs = 64;
     private const int Threads = 384;
     private const int Stages = 4;
-    private const int StageBytes = (128 + 256) * TileInputs * 2;
-    private const int SharedBytes = (Stages * (StageBytes + 16)) + (128 * TileColumns * 2) + 1024;
+    private const int StageBytes = ((TileRows / 2) + (2 * TileColumns)) * TileInputs * 2;
+    private const int SharedBytes = (Stages * (StageBytes + 16)) + (TileRows / 2 * TileColumns * 2) + 8 + 1024;
 
     private readonly KernelForms<bool> _kernels = new(device, compiler, "matmul_gated_hopper");
     private readonly Dictionary<(nint Weight, int Outputs, int Inputs), nint> _weightMaps = [];
@@ -42,7 +42,7 @@ internal sealed unsafe class HopperGatedMatmul(CudaDevice device, KernelCompiler
         byte* maps = (byte*)(((nint)raw + 63) & ~(nint)63);
         NativeMemory.Copy(WeightMap(product), maps, TensorMap.Bytes);
         TensorMap.Encode(maps + TensorMap.Bytes, product.Input, fp16, [(ulong)shape.Inputs, (ulong)shape.Rows], [TileInputs, TileRows / 2]);
-        TensorMap.Encode(maps + (2 * TensorMap.Bytes), product.Output, fp16, [(ulong)inner, (ulong)shape.Rows], [64, 64]);
+        TensorMap.Encode(maps + (2 * TensorMap.Bytes), product.Output, fp16, [(ulong)inner, (ulong)shape.Rows], [TileColumns / 2, TileRows / 2], swizzles: false);
         Kernel(fp16).Launch(device.Stream, 2 * Math.Min(device.Multiprocessors / 2, tiles), 1, Threads, maps, shape.Rows, inner, shape.Inputs);
     }
 

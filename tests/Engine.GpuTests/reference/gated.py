@@ -18,9 +18,9 @@ STAGES = 4
 def gated(out, x, w, **defines):
     rows, inputs = x.shape
     inner, row = w.shape[0] // 2, inputs * 2
-    maps = maps_argument(tensor_map(w, [inputs, 8, 2, inner // 8], [64, 8, 2, 8], [row, inner * row, 8 * row]), tensor_map(x, [inputs, rows], [64, 128]), tensor_map(out, [inner, rows], [64, 64]))
-    tiles = -(-rows // 256) * -(-inner // 128)
-    kernel("matmul_gated_hopper.cu", "matmul_gated_hopper", **defines)((2 * min(MULTIPROCESSORS // 2, tiles),), 384, (maps, rows, inner, inputs), STAGES * 49152 + 32768 + 16 * STAGES + 1024)
+    maps = maps_argument(tensor_map(w, [inputs, 8, 2, inner // 8], [64, 8, 2, 6], [row, inner * row, 8 * row]), tensor_map(x, [inputs, rows], [64, 128]), tensor_map(out, [inner, rows], [48, 128], swizzles=False))
+    tiles = -(-rows // 256) * -(-inner // 96)
+    kernel("matmul_gated_hopper.cu", "matmul_gated_hopper", **defines)((2 * min(MULTIPROCESSORS // 2, tiles),), 384, (maps, rows, inner, inputs), STAGES * 40960 + 24576 + 16 * STAGES + 8 + 1024)
 
 
 for rows, inner, inputs in ((256, 128, 64), (128, 128, 4096), (1, 904, 1032), (300, 904, 1032), (777, 14336, 4096), (2048, 13824, 5120), (8192, 1024, 520)):
