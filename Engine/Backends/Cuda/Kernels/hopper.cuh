@@ -68,17 +68,15 @@ __device__ __forceinline__ void publish_barriers()
 __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity)
 {
 #ifdef BOUNDED_WAITS
-    for (u32 tries = 0;; tries++)
-    {
-        u32 done;
-        asm volatile("{.reg .pred p;\n"
-            "mbarrier.try_wait.parity.shared.b64 p, [%1], %2;\n"
-            "selp.u32 %0, 1, 0, p; }\n" : "=r"(done) : "r"(barrier), "r"(parity) : "memory");
-        if (done)
-            return;
-        if (tries > 20000000u)
-            asm volatile("trap;");
-    }
+    asm volatile("{.reg .pred done, hopeless; .reg .u32 tries;\n"
+        "mov.u32 tries, 0;\n"
+        "AGAIN_%=: mbarrier.try_wait.parity.shared.b64 done, [%0], %1;\n"
+        "@done bra FINISHED_%=;\n"
+        "add.u32 tries, tries, 1;\n"
+        "setp.gt.u32 hopeless, tries, 20000000;\n"
+        "@hopeless trap;\n"
+        "bra AGAIN_%=;\n"
+        "FINISHED_%=: }\n" :: "r"(barrier), "r"(parity) : "memory");
 #else
     asm volatile("{.reg .pred done;\n"
         "AGAIN_%=: mbarrier.try_wait.parity.shared.b64 done, [%0], %1;\n"
